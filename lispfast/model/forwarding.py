@@ -1,0 +1,125 @@
+"""What crosses the wall to the data plane: verdicts and transactions in, punts and traffic out.
+
+Nothing here assumes a thread, a file descriptor or a batch, so that a second backend can stand behind the same wall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix
+from lispfast.model.units import InstanceId, Seconds, WireMtu
+
+SOURCE_SLOTS = 64
+"""Source-RLOC slots of a data plane: interfaces times families, with room to spare."""
+
+
+class RejectCode(IntEnum):
+    """Which ICMP destination unreachable answers a rejected packet, named by meaning for both families."""
+
+    NO_ROUTE = 0  # ICMPv4 net unreachable (0), ICMPv6 no route (0)
+    PROHIBITED = 1  # ICMPv4 administratively prohibited (13), ICMPv6 the same (1)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardingLocator:
+    """Where and how to send: a locator compiled for the data plane.
+
+    `slot` names the source RLOC (see SourceRloc), `mtu` is the effective MTU of the path, outer headers included,
+    `header` the 8 bytes of the LISP header (RFC 9300 section 5.3).
+    """
+
+    address: Address
+    slot: int
+    header: bytes
+    port: int = DATA_PORT
+    mtu: WireMtu = WireMtu(1500)
+    priority: int = 1
+    weight: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Encapsulate:
+    """Send to one of these by priority and weight; the locators are never empty."""
+
+    locators: tuple[ForwardingLocator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """Leave as it is, outside LISP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Drop and answer with ICMP destination unreachable."""
+
+    code: RejectCode = RejectCode.NO_ROUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """Drop in silence, counted as `mapping-drop`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Stage the packet and punt its EID: somebody is to ask for the mapping."""
+
+
+Verdict = Encapsulate | Native | Reject | Drop | Resolve
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRloc:
+    """What a source slot holds from now on; `address` None empties it and packets that need it are dropped."""
+
+    slot: int
+    address: Address | None
+    ifindex: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """A change of the shared table: a reader sees all of it or none.
+
+    `put` sets or replaces the verdict of a prefix, `withdraw` removes prefixes (one that is not there is an error),
+    `local` replaces the set of our own EIDs when it is not None, `sources` stores source-RLOC slots. A prefix stands in
+    `put` and `withdraw` together at most once.
+    """
+
+    put: tuple[tuple[EidPrefix, Verdict], ...] = ()
+    withdraw: tuple[EidPrefix, ...] = ()
+    local: tuple[Eid, ...] | None = None
+    sources: tuple[SourceRloc, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A punt: a packet for `destination` waits in the stage; `source` is the local EID that sent it."""
+
+    destination: Address
+    source: Address
+    iid: InstanceId = InstanceId(0)
+
+
+Punt = Miss
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixTraffic:
+    """How a prefix of the table was used; `idle` is the time since the last packet out, None for never."""
+
+    packets_out: int
+    bytes_out: int
+    drops: int
+    idle: Seconds | None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """A reading of the data plane's use: by prefix, and the outer sources that packets came from with their age."""
+
+    prefixes: dict[EidPrefix, PrefixTraffic]
+    outer_sources: dict[Address, Seconds]

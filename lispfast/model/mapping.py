@@ -1,0 +1,67 @@
+"""What the mapping system says of an EID-prefix: its locators, or what to do without any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.units import Minutes
+
+UNUSABLE_PRIORITY = 255  # RFC 9301 section 5.4: never used for unicast
+
+
+class Action(IntEnum):
+    """The ACT of a record without locators (RFC 9301 sections 5.4 and 12.3)."""
+
+    NO_ACTION = 0
+    NATIVELY_FORWARD = 1
+    SEND_MAP_REQUEST = 2
+    DROP = 3
+    DROP_POLICY_DENIED = 4
+    DROP_AUTH_FAILURE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """One RLOC of a mapping with its policy (RFC 9301 section 5.4).
+
+    `priority` and `weight` are 0 to 255, lower priority first, 255 never; `reachable` is the R-bit, `local` the L-bit,
+    `probed` the p-bit.
+    """
+
+    address: Address
+    priority: int = 1
+    weight: int = 100
+    multicast_priority: int = 255
+    multicast_weight: int = 0
+    local: bool = False
+    probed: bool = False
+    reachable: bool = True
+
+    @property
+    def usable(self) -> bool:
+        """Whether unicast may be sent there at all: R set and a priority other than 255."""
+        return self.reachable and self.priority != UNUSABLE_PRIORITY
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """An EID-prefix with its locator-set; `action` counts only where `locators` is empty."""
+
+    prefix: EidPrefix
+    locators: tuple[Locator, ...]
+    ttl: Minutes
+    action: Action = Action.NO_ACTION
+    authoritative: bool = False
+    version: int = 0
+
+    @property
+    def negative(self) -> bool:
+        """Whether this is a Negative Map-Reply's record: no locators."""
+        return not self.locators
+
+
+def sort_locators(locators: tuple[Locator, ...]) -> tuple[Locator, ...]:
+    """In the order of the wire: IPv4 before IPv6, ascending (RFC 9301 section 5.5)."""
+    return tuple(sorted(locators, key=lambda loc: (loc.address.version, int(loc.address))))

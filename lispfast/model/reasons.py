@@ -1,0 +1,58 @@
+"""Why a packet or a datagram was dropped: the one enumeration of C, Python, metrics and documentation.
+
+The data plane's names stand in `_native/reasons.def` in the same order; tests/meta compares the two.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class DataReason(StrEnum):
+    """Why the data plane dropped a packet."""
+
+    # On the way out: read from the TUN.
+    INNER_MALFORMED = "inner-malformed"  # not an IP packet, or its lengths disagree
+    INNER_SOURCE = "inner-source"  # the source is not one of our EIDs
+    NOT_UNICAST = "not-unicast"  # multicast, broadcast or link-local: never leaves
+    MAPPING_DROP = "mapping-drop"  # the mapping says drop
+    MAPPING_REJECT = "mapping-reject"  # answered by ICMP unreachable
+    NATIVE_UNAVAILABLE = "native-unavailable"  # natively-forward, and this backend cannot
+    NO_LOCATOR = "no-locator"  # no locator that we have a source RLOC for
+    TOO_BIG = "too-big"  # does not fit the path
+    STAGE_FULL = "stage-full"  # the oldest staged packet gave way to a newer
+    STAGE_AGED = "stage-aged"  # waited longer than a mapping may take
+    SEND_FAILED = "send-failed"  # the kernel refused the outer packet
+    # On the way in: received on 4341.
+    OUTER_TRUNCATED = "outer-truncated"  # shorter than a LISP header and an IP header
+    HEADER_UNSUPPORTED = "header-unsupported"  # KK or P set: encrypted, or LISP-GPE
+    INNER_VERSION = "inner-version"  # the first nibble is neither 4 nor 6
+    INNER_LENGTH = "inner-length"  # the inner lengths disagree with what came
+    INSTANCE_UNKNOWN = "instance-unknown"  # an instance-ID that we have no EID in
+    NOT_OUR_EID = "not-our-eid"  # the inner destination is not ours
+    OWN_SOURCE = "own-source"  # the inner source is our own EID
+    ECN_DROP = "ecn-drop"  # CE outside on Not-ECT inside (RFC 6040 section 4.2)
+    TUN_REFUSED = "tun-refused"  # the kernel refused the inner packet
+
+
+class ControlReason(StrEnum):
+    """Why the control plane ignored a datagram or a part of it."""
+
+    MALFORMED = "malformed"  # the codec refused it
+    UNKNOWN_TYPE = "unknown-type"
+    NOT_FOR_ROLE = "not-for-role"  # a message that this role does not receive
+    WRONG_PORT = "wrong-port"  # neither port is 4342
+    NONCE_UNKNOWN = "nonce-unknown"  # a reply to nothing outstanding
+    NONCE_OLD = "nonce-old"  # a Map-Register whose nonce does not rise
+    SENDER_UNEXPECTED = "sender-unexpected"  # an answer from an address that was not asked
+    KEY_UNKNOWN = "key-unknown"  # no key for what it claims
+    MAC_WRONG = "mac-wrong"
+    PREFIX_NOT_ALLOWED = "prefix-not-allowed"  # an EID-prefix outside the site, or the answer's question
+    EID_NOT_OURS = "eid-not-ours"
+    NO_ITR_RLOC = "no-itr-rloc"
+    ECM_INNER = "ecm-inner"  # the packet inside an Encapsulated Control Message is bad
+    PROBE_VIA_SYSTEM = "probe-via-system"  # an RLOC-probe where none may come (RFC 9301 section 5.3)
+    NOT_AUTHORITATIVE = "not-authoritative"  # a probe reply with A=0
+    LOCATOR_REFUSED = "locator-refused"  # broadcast, multicast or otherwise no RLOC
+    RATE_LIMITED = "rate-limited"
+    SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached

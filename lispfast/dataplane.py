@@ -1,0 +1,44 @@
+"""The wall to the data plane: the protocol that every backend keeps, and the choice of one.
+
+Today there is one backend, `tun`: user space, a TUN device and UDP sockets (see _fastpath.pyi). Nothing above this
+module may assume a thread, a file descriptor of a worker, or a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from lispfast.model.forwarding import Punt, Traffic, Transaction
+from lispfast.model.reasons import DataReason
+
+
+class DataPlane(Protocol):
+    """A forwarding engine. Calls come from one thread, the control thread."""
+
+    def start(self) -> None:
+        """Begin to forward; before it only commits are allowed."""
+
+    def stop(self) -> None:
+        """Stop forwarding and release every resource; may be called twice."""
+
+    def commit(self, transaction: Transaction) -> None:
+        """Apply all of it or none; DataPlaneError names what is wrong with it."""
+
+    def punt_fileno(self) -> int:
+        """A file descriptor that is readable while punts wait."""
+
+    def take_punts(self) -> list[Punt]:
+        """Every punt that waits, oldest first."""
+
+    def traffic(self) -> Traffic:
+        """How each prefix of the table was used, and whom packets came from."""
+
+    def drops(self) -> Mapping[DataReason, int]:
+        """Dropped packets by reason since the start, reasons without a drop included."""
+
+    def totals(self) -> Mapping[str, int]:
+        """`packets_out`, `bytes_out`, `packets_in`, `bytes_in` (inner packets and bytes), `punts`, `staged`."""
+
+    def describe(self) -> Mapping[str, str | int]:
+        """What is in use: `backend`, `workers` and each optional kernel feature with its outcome, for `lispctl status`."""

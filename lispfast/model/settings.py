@@ -1,0 +1,141 @@
+"""What lispd.conf says, once read and checked: the only form in which other rooms see the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.mapping import Mapping
+from lispfast.model.units import Minutes, Seconds
+
+DEFAULT_TTL = Minutes(10)
+"""Record TTL where a database-mapping names none, as Open Overlay Router has it."""
+
+
+class Mode(StrEnum):
+    """The role of the daemon."""
+
+    MN = "MN"
+    MS = "MS"
+
+
+class TunnelRoutes(StrEnum):
+    """How lmn0 attracts the host's traffic: its own default route, or two halves beside the physical one."""
+
+    DEFAULT = "default"
+    HALVES = "halves"
+
+
+class KeyType(StrEnum):
+    """The authentication of a Map-Register, by its Algorithm ID (RFC 9301 section 12.5)."""
+
+    HMAC_SHA1 = "1"
+    HMAC_SHA256 = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A shared secret; its text never shows in a repr."""
+
+    secret: bytes
+    algorithm: KeyType
+    key_id: int = 0
+
+    def __repr__(self) -> str:
+        return f"Key(algorithm={self.algorithm.name}, key_id={self.key_id}, secret=***)"
+
+
+@dataclass(frozen=True, slots=True)
+class MapServerSettings:
+    """A Map-Server to register with."""
+
+    address: Address
+    key: Key
+    proxy_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceLocator:
+    """A locator of a database-mapping: whatever address of the family the interface has."""
+
+    interface: str
+    version: int
+    priority: int = 1
+    weight: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLocator:
+    """A locator of a database-mapping given as an address; `local` False is somebody else's (proxy-reply only)."""
+
+    address: Address
+    priority: int = 1
+    weight: int = 100
+    local: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseMapping:
+    """An EID-prefix of ours and where it is reached."""
+
+    prefix: EidPrefix
+    locators: tuple[InterfaceLocator | AddressLocator, ...]
+    ttl: Minutes = DEFAULT_TTL
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyEtr:
+    """Where natively-forward traffic goes; `versions` are the families of EID that it takes."""
+
+    address: Address
+    priority: int = 1
+    weight: int = 100
+    versions: tuple[int, ...] = (4, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A lisp-site of a Map-Server: who may register what."""
+
+    prefix: EidPrefix
+    key: Key
+    accept_more_specifics: bool = False
+    proxy_reply: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """RLOC-probing; an interval of 0 turns it off."""
+
+    interval: Seconds = Seconds(30)
+    retries: int = 2
+    retry_interval: Seconds = Seconds(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration."""
+
+    mode: Mode
+    map_servers: tuple[MapServerSettings, ...] = ()
+    map_resolvers: tuple[Address, ...] = ()
+    database: tuple[DatabaseMapping, ...] = ()
+    proxy_etrs: tuple[ProxyEtr, ...] = ()
+    proxy_itrs: tuple[Address, ...] = ()
+    static_map_cache: tuple[Mapping, ...] = ()
+    sites: tuple[Site, ...] = ()
+    static_registrations: tuple[Mapping, ...] = ()
+    probing: Probing = Probing()
+    map_request_retries: int = 2
+    tunnel_routes: TunnelRoutes = TunnelRoutes.DEFAULT
+    debug: int = 0
+    log_file: str | None = None
+    state_dir: str | None = None
+    control_socket: str | None = None
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The physical interfaces that the database-mappings name, in their order, each once."""
+        names = [loc.interface for m in self.database for loc in m.locators if isinstance(loc, InterfaceLocator)]
+        return tuple(dict.fromkeys(names))

@@ -41,4 +41,4 @@ class DataPlane(Protocol):
         """`packets_out`, `bytes_out`, `packets_in`, `bytes_in` (inner packets and bytes), `punts`, `staged`."""
 
     def describe(self) -> Mapping[str, str | int]:
-        """What is in use: `backend`, `workers` and each optional kernel feature with its outcome, for `lispctl status`."""
+        """What is in use: `backend`, `workers` and each optional kernel feature with its outcome."""

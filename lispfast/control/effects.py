@@ -11,7 +11,7 @@ from lispfast.model.units import Seconds
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send one control datagram from the control port; `source` and `ifindex` None and 0 leave the choice to the kernel."""
+    """Send one control datagram; `source` None and `ifindex` 0 leave the choice to the kernel."""
 
     payload: bytes
     destination: Endpoint

@@ -22,8 +22,8 @@ NonceSource = Callable[[], Nonce]
 class Role(Protocol):
     """A composition of state machines that the runtime drives.
 
-    After each `handle_*` the caller takes the effects, carries them out in order, takes the events, and arms one timer for
-    `poll_timeout`.
+    After each `handle_*` the caller takes the effects, carries them out in order, takes the events, and arms one timer
+    for `poll_timeout`.
     """
 
     def start(self, now: Seconds) -> None:
@@ -57,7 +57,7 @@ class Role(Protocol):
         """What happened; taking empties the list."""
 
     def view(self, noun: str, now: Seconds) -> dict[str, object]:
-        """The state under a noun (`status`, `map-cache`, `database`, `sites`) as JSON-ready values; KeyError otherwise."""
+        """State as JSON-ready values: `status`, `map-cache`, `database` or `sites`; KeyError for other nouns."""
 
     def drops(self) -> dict[ControlReason, int]:
         """Ignored datagrams by reason, reasons without one included."""

@@ -1,0 +1,7 @@
+"""`python -m lispfast` is `lispd-fast`."""
+
+import sys
+
+from lispfast.cli.daemon import main
+
+sys.exit(main())

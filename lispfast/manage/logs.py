@@ -5,6 +5,7 @@ ts=2026-11-22T18:19:31.123456Z level=info event=map-register-sent to=192.0.2.1 e
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Mapping
@@ -16,12 +17,11 @@ _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def logfmt_value(value: object) -> str:
-    """A value as logfmt has it: bare where that is unambiguous, else in double quotes with escapes."""
+    """A value as logfmt has it: bare where that is unambiguous, else a JSON string: no control character gets through."""
     text = str(value)
     if text and all(char in _BARE for char in text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return f'"{escaped}"'
+    return json.dumps(text, ensure_ascii=False)
 
 
 def logfmt_line(event: str, fields: Mapping[str, object], level: str, at: float) -> str:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import errno
+from ipaddress import ip_address
+
+import pytest
+
+from lispfast.control.effects import Commit, Effect, Persist, Send
+from lispfast.model.addresses import Endpoint
+from lispfast.model.forwarding import Transaction
+from lispfast.runtime.effector import Effector
+
+SEND = Send(b"x", Endpoint(ip_address("192.0.2.1"), 4342))
+
+
+class World:
+    """Records what is carried out, in order; what is named in `broken` fails."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.warnings: list[tuple[str, dict[str, str | int]]] = []
+        self.error: OSError | None = None
+        self.effector = Effector(self, self, self, self.warn)  # type: ignore[arg-type]
+
+    def send(self, send: Send) -> None:
+        if self.error:
+            raise self.error
+        self.done.append("send")
+
+    def put(self, key: str, value: int) -> None:
+        if self.error:
+            raise self.error
+        self.done.append(f"persist {key}={value}")
+
+    def commit(self, transaction: Transaction) -> None:
+        self.done.append("commit")
+
+    def warn(self, event: str, fields: dict[str, str | int]) -> None:
+        self.warnings.append((event, fields))
+
+
+def test_in_order() -> None:
+    world = World()
+    effects: list[Effect] = [Commit(Transaction()), Persist("n", 1), SEND, Commit(Transaction())]
+    world.effector.carry_out(effects)
+    assert world.done == ["commit", "persist n=1", "send", "commit"]
+
+
+def test_a_failing_destination_is_told_once_until_it_works_again() -> None:
+    world = World()
+    world.error = OSError(errno.ENETUNREACH, "Network is unreachable")
+    world.effector.carry_out([SEND, SEND, Persist("n", 1)])
+    assert [event for event, _ in world.warnings] == ["send-failed", "state-not-saved"]
+    world.error = None
+    world.effector.carry_out([SEND])
+    world.error = OSError(errno.ENETUNREACH, "Network is unreachable")
+    world.effector.carry_out([SEND])
+    assert [event for event, _ in world.warnings] == ["send-failed", "state-not-saved", "send-failed"]
+
+
+def test_a_role_without_a_data_plane_must_not_commit() -> None:
+    world = World()
+    with pytest.raises(TypeError):
+        Effector(world, world, None, world.warn).carry_out([Commit(Transaction())])

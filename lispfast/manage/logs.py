@@ -17,7 +17,7 @@ _BARE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def logfmt_value(value: object) -> str:
-    """A value as logfmt has it: bare where that is unambiguous, else a JSON string: no control character gets through."""
+    """A value as logfmt has it: bare where that is unambiguous, else a JSON string. No control character gets out."""
     text = str(value)
     if text and all(char in _BARE for char in text):
         return text

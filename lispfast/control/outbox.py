@@ -24,6 +24,10 @@ class Outbox:
         """Send a control datagram from port 4342 of one of our RLOCs, out of its interface."""
         self._effects.append(Send(payload, Endpoint(destination, port), source.address, source.ifindex))
 
+    def put(self, *effects: Effect) -> None:
+        """Ask for effects that are made already."""
+        self._effects.extend(effects)
+
     def commit(self, transaction: Transaction) -> None:
         """Change the data plane's table; an empty transaction is left out."""
         if transaction != Transaction():

@@ -38,6 +38,10 @@ class PrefixMap(Generic[_ValueT]):
         """By instance-ID, then IPv4 before IPv6, then ascending, a prefix before its more-specifics."""
         return (_prefix(key) for key in self._order)
 
+    def items(self) -> Iterator[tuple[EidPrefix, _ValueT]]:
+        """Every prefix and its value, in that order."""
+        return ((_prefix(key), self._values[key]) for key in self._order)
+
     def get(self, prefix: EidPrefix) -> _ValueT | None:
         """The value of exactly this prefix."""
         return self._values.get(_key(prefix))

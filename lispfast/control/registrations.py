@@ -1,7 +1,7 @@
 """The registrations of a Map-Server: which ETRs registered which EID-prefix, and until when (RFC 9301 section 8.2).
 
 An EID-prefix is registered while it has at least one entry. An entry belongs to a registerer: its xTR-ID and Site-ID,
-or, without them, nobody in particular, so that a mobile node that comes from a new address replaces what it said before.
+or, without them, nobody in particular, so that a mobile node at a new address replaces what it said before.
 What a fact does to the entries of its EID-prefix, and what the change of the prefix is then called:
 
     fact                                        entries afterwards

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from lispfast.control.prefix_map import PrefixMap
 from lispfast.model.addresses import Eid, EidPrefix
@@ -17,8 +17,9 @@ class SiteTable:
         for site in sites:
             self._sites.put(site.prefix, site)
 
-    def __iter__(self) -> Iterable[Site]:
-        return iter([site for prefix in self._sites if (site := self._sites.get(prefix))])
+    def __iter__(self) -> Iterator[Site]:
+        """In the order of their EID-prefixes."""
+        return (site for _, site in self._sites.items())
 
     def __len__(self) -> int:
         return len(self._sites)
@@ -39,3 +40,7 @@ class SiteTable:
         """The most specific site that the EID lies in."""
         found = self._sites.cover(eid.prefix)
         return found[1] if found else None
+
+    def hole(self, eid: Eid) -> EidPrefix:
+        """The least specific prefix round the EID that overlaps no site; the host prefix where one holds it."""
+        return self._sites.hole(eid)

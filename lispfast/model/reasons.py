@@ -56,3 +56,4 @@ class ControlReason(StrEnum):
     LOCATOR_REFUSED = "locator-refused"  # broadcast, multicast or otherwise no RLOC
     RATE_LIMITED = "rate-limited"
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
+    TABLE_FULL = "table-full"  # a bounded table has no room for what is new

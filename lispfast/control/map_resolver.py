@@ -1,0 +1,203 @@
+"""Answers Map-Requests out of the mapping system, or lets an ETR answer (RFC 9301 sections 8.3 and 8.4).
+
+A Map-Request comes inside an Encapsulated Control Message or, by way of tolerance, plain. What it is, and what follows:
+
+    Map-Request                                       what follows
+    SMR, or with the D-bit                            dropped: it asks nothing of a Map-Server
+    RLOC-probe                                        dropped (5.3)
+    without an ITR-RLOC that we can send to           dropped (5.3)
+    any other, for each of its records                Map-Reply or forwarding, as mapping_system has it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lispfast.control.effects import Datagram, Send
+from lispfast.control.mapping_system import Answer, Forward, MappingSystem, Reply
+from lispfast.control.outbox import Outbox
+from lispfast.control.ratelimit import RateLimiter
+from lispfast.control.registrations import Registration
+from lispfast.model.addresses import CONTROL_PORT, DATA_PORT, Address, EidPrefix, Endpoint
+from lispfast.model.errors import WireError
+from lispfast.model.mapping import Mapping
+from lispfast.model.reasons import ControlReason
+from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.addresses import WireAddress
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_reply import MapReply
+from lispfast.wire.map_request import MapRequest
+from lispfast.wire.records import eid_prefix, record_from_mapping, refused
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+# Section 5: whole IP packets of 576 and 1280 bytes where the path MTU is unknown, less the IP and UDP headers.
+MAX_PAYLOAD = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}
+REPLY_INTERVAL = Seconds(3.0)  # section 5.4, here for each destination RLOC and EID-prefix
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+# Section 5.4 recommends one Map-Reply in 3 s to an RLOC. Word for word that would stall a node that opens connections
+# to two EIDs, or whose first Map-Reply was lost. So one question may be put five times in a row, as a resolver with 1 s
+# between its tries does, and a destination gets 100 messages a second: a proxy ITR keeps working, and a forged ITR-RLOC
+# makes us no flood.
+REPLY_BURST = 5
+DESTINATION_INTERVAL = Seconds(0.01)
+DESTINATION_BURST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How a Map-Request came: `source` is where it came from and `packet` the IP packet of it inside an ECM."""
+
+    datagram: Datagram
+    source: Endpoint
+    packet: bytes | None = None
+
+
+class MapResolver:
+    """The Map-Request side of a Map-Server and Map-Resolver."""
+
+    def __init__(self, system: MappingSystem, outbox: Outbox) -> None:
+        self._system = system
+        self._outbox = outbox
+        self._per_question = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
+        self._per_destination = RateLimiter(DESTINATION_INTERVAL, DESTINATION_BURST)
+        self._own: frozenset[Address] = frozenset()
+        self._versions: set[int] = set()
+
+    def know_addresses(self, addresses: frozenset[Address]) -> None:
+        """These are our own addresses now; a family is ours as well once something came to us in it."""
+        self._own = addresses
+        self._versions = {address.version for address in addresses}
+
+    def handle_request(self, request: MapRequest, arrival: Arrival, now: Seconds) -> None:
+        """A Map-Request came."""
+        self._versions.add(arrival.datagram.destination.address.version)
+        if request.smr or request.dont_reply:
+            return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+        if request.probe:
+            return self._outbox.drop(ControlReason.PROBE_VIA_SYSTEM)
+        if arrival.source.port in (0, DATA_PORT):
+            return self._outbox.drop(ControlReason.WRONG_PORT)
+        itr = self._choose_itr(request.itr_rlocs, arrival.datagram)
+        if itr is None:
+            return self._outbox.drop(ControlReason.NO_ITR_RLOC)
+        if not request.records:
+            return self._outbox.drop(ControlReason.MALFORMED)
+        forwarded: set[Address] = set()
+        for record in request.records:
+            try:
+                asked = eid_prefix(record.eid, record.mask_len)
+            except WireError:
+                self._outbox.drop(ControlReason.MALFORMED)
+                continue
+            self._answer(request, asked, Endpoint(itr, arrival.source.port), arrival, forwarded, now)
+        return None
+
+    def _answer(
+        self,
+        request: MapRequest,
+        asked: EidPrefix,
+        itr: Endpoint,
+        arrival: Arrival,
+        forwarded: set[Address],
+        now: Seconds,
+    ) -> None:
+        if not self._per_question.allow((itr.address, asked), now):
+            return self._outbox.drop(ControlReason.RATE_LIMITED)
+        answer: Answer = self._system.answer(asked, lambda mappings: _fits(mappings, itr.address.version))
+        match answer:
+            case Reply(mappings):
+                return self._reply(request.nonce, asked, mappings, itr, arrival.datagram, now)
+            case Forward(registration):
+                return self._forward(asked, registration, arrival, forwarded, now)
+
+    def _reply(
+        self,
+        nonce: Nonce,
+        asked: EidPrefix,
+        mappings: tuple[Mapping, ...],
+        itr: Endpoint,
+        datagram: Datagram,
+        now: Seconds,
+    ) -> None:
+        if not self._per_destination.allow(itr.address, now):
+            return self._outbox.drop(ControlReason.RATE_LIMITED)
+        self._outbox.put(_send(_map_reply(nonce, mappings), itr, datagram))
+        best = mappings[0]
+        self._outbox.event(
+            "map-reply-sent",
+            "debug",
+            eid=str(asked),
+            destination=str(itr),
+            eid_prefix=str(best.prefix),
+            locators=len(best.locators),
+            action=best.action.name.lower().replace("_", "-"),
+            ttl=best.ttl,
+        )
+        return None
+
+    def _forward(
+        self, asked: EidPrefix, registration: Registration, arrival: Arrival, forwarded: set[Address], now: Seconds
+    ) -> None:
+        etr = self._choose_etr(registration, arrival.datagram)
+        if etr is None:
+            return self._outbox.drop(ControlReason.LOCATOR_REFUSED)
+        if etr in forwarded:  # the whole Map-Request went there already, for another of its records
+            return None
+        forwarded.add(etr)
+        if not self._per_destination.allow(etr, now):
+            return self._outbox.drop(ControlReason.RATE_LIMITED)
+        if arrival.packet is not None:
+            message = EncapsulatedControl(arrival.packet, to_etr=True)
+        else:
+            datagram = arrival.datagram
+            message = EncapsulatedControl.wrap(datagram.source, datagram.destination, datagram.payload, to_etr=True)
+        self._outbox.put(_send(message.encode(), Endpoint(etr, CONTROL_PORT), arrival.datagram))
+        self._outbox.event("map-request-forwarded", "debug", eid=str(asked), etr=str(etr), itr=str(arrival.source))
+        return None
+
+    def _choose_itr(self, rlocs: tuple[WireAddress, ...], datagram: Datagram) -> Address | None:
+        """The ITR-RLOC with the best-proven path: the sender itself, then the family it used, then another of ours."""
+        addresses = [rloc for rloc in rlocs if isinstance(rloc, Address)]
+        usable = [rloc for rloc in addresses if rloc.version in self._versions and _addressable(rloc, datagram)]
+        version = datagram.source.address.version
+        usable.sort(key=lambda rloc: (rloc != datagram.source.address, rloc.version != version))
+        return usable[0] if usable else None
+
+    def _choose_etr(self, registration: Registration, datagram: Datagram) -> Address | None:
+        """The address that last registered where it is a usable locator, else the best locator, else that address.
+
+        Never one of our own, or we would forward to ourselves.
+        """
+        registerer = registration.latest.source.address
+        own = self._own | {datagram.destination.address}
+        usable = [
+            locator
+            for locator in registration.mapping.locators
+            if locator.usable and locator.address.version in self._versions and locator.address not in own
+        ]
+        usable.sort(key=lambda locator: (locator.address != registerer, locator.priority))
+        if usable:
+            return usable[0].address
+        return registerer if registerer not in own else None
+
+
+def _addressable(rloc: Address, datagram: Datagram) -> bool:
+    """Whether a Map-Reply may go there; loopback only to who is on this host."""
+    return not refused(rloc) or (rloc.is_loopback and datagram.source.address.is_loopback)
+
+
+def _map_reply(nonce: Nonce, mappings: tuple[Mapping, ...]) -> bytes:
+    return MapReply(nonce=nonce, records=tuple(record_from_mapping(mapping) for mapping in mappings)).encode()
+
+
+def _fits(mappings: tuple[Mapping, ...], version: int) -> bool:
+    return len(_map_reply(Nonce(0), mappings)) <= MAX_PAYLOAD[version]
+
+
+def _send(payload: bytes, destination: Endpoint, datagram: Datagram) -> Send:
+    """From the address that was asked, where the family allows: what comes from another may look forged."""
+    asked = datagram.destination.address
+    return Send(payload, destination, asked if asked.version == destination.address.version else None)

@@ -1,0 +1,196 @@
+"""Map-Server and Map-Resolver in one: the role of `operating-mode = MS` (RFC 9301 section 8).
+
+A datagram of port 4342 finds its way by its message:
+
+    message                                    goes to
+    Map-Register                               register_intake, which fills the registrations
+    Map-Request, plain or in an ECM            map_resolver, which reads them
+    an ECM with anything else inside           dropped
+    an ECM that a Map-Server meant for ETRs    dropped: else two Map-Servers could play it to and fro
+    any other                                  dropped: section 8.3 wants no answer to it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lispfast.control.effects import Datagram, Effect, Event, Timeout
+from lispfast.control.map_resolver import Arrival, MapResolver
+from lispfast.control.mapping_system import MappingSystem
+from lispfast.control.outbox import Outbox
+from lispfast.control.register_intake import RegisterIntake
+from lispfast.control.registrations import Change, Registration, Registrations
+from lispfast.control.replay import ReplayGuard
+from lispfast.control.role import NonceSource
+from lispfast.control.sites import SiteTable
+from lispfast.model.addresses import CONTROL_PORT
+from lispfast.model.errors import WireError
+from lispfast.model.forwarding import Punt, Traffic
+from lispfast.model.mapping import Locator
+from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import Settings, Site
+from lispfast.model.underlay import Underlay
+from lispfast.model.units import Seconds
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_register import MapRegister
+from lispfast.wire.map_request import MapRequest
+from lispfast.wire.message import UnknownType, decode
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+EXPIRY_SLACK = Seconds(1.0)  # of three minutes: nobody misses it, and registrations of one second go together
+
+
+class MapServer:
+    """The whole role; `saved` are the numbers that an earlier run asked to persist.
+
+    The nonces of a Map-Server are all copied from others, so it never draws one.
+    """
+
+    def __init__(self, settings: Settings, nonces: NonceSource, saved: Mapping[str, int]) -> None:
+        self._settings = settings
+        self._outbox = Outbox()
+        self._sites = SiteTable(settings.sites)
+        self._registrations = Registrations()
+        system = MappingSystem(self._sites, self._registrations, settings.static_registrations)
+        self._resolver = MapResolver(system, self._outbox)
+        self._intake = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
+
+    def start(self, now: Seconds) -> None:
+        """Nothing to begin: a Map-Server waits to be asked."""
+
+    def stop(self, now: Seconds) -> None:
+        """Nothing to take back: the registrations of a Map-Server are gone when it is."""
+
+    def handle_datagram(self, datagram: Datagram, now: Seconds) -> None:
+        """A datagram came to the control port; what is wrong with it is counted."""
+        if CONTROL_PORT not in (datagram.source.port, datagram.destination.port):
+            return self._outbox.drop(ControlReason.WRONG_PORT)
+        self._expire(now)
+        try:
+            message = decode(datagram.payload)
+        except UnknownType:
+            return self._outbox.drop(ControlReason.UNKNOWN_TYPE)
+        except WireError:
+            return self._outbox.drop(ControlReason.MALFORMED)
+        match message:
+            case MapRegister():
+                return self._intake.handle_register(message, datagram, now)
+            case MapRequest():
+                return self._resolver.handle_request(message, Arrival(datagram, datagram.source), now)
+            case EncapsulatedControl():
+                return self._handle_encapsulated(message, datagram, now)
+            case _:
+                return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+
+    def handle_punt(self, punt: Punt, now: Seconds) -> None:
+        """Nothing to resolve: a Map-Server has no data plane."""
+
+    def handle_underlay(self, underlay: Underlay, now: Seconds) -> None:
+        """Our own addresses, which tell the families we can send in."""
+        attachments = [i.attachment(version) for i in underlay.interfaces for version in (4, 6)]
+        self._resolver.know_addresses(frozenset(a.address for a in attachments if a is not None))
+
+    def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
+        """No data plane, no traffic."""
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """A registration may have timed out."""
+        self._expire(now)
+
+    def poll_timeout(self) -> Timeout | None:
+        """When the next registration times out."""
+        at = self._registrations.next_expiry()
+        return None if at is None else Timeout(at, EXPIRY_SLACK, "a registration times out")
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done, in order; taking empties the list."""
+        return self._outbox.take_effects()
+
+    def take_events(self) -> list[Event]:
+        """What happened; taking empties the list."""
+        return self._outbox.take_events()
+
+    def drops(self) -> dict[ControlReason, int]:
+        """Ignored datagrams, and parts of them, by reason."""
+        return self._outbox.drops()
+
+    def view(self, noun: str, now: Seconds) -> dict[str, object]:
+        """`status` or `sites`; times are seconds from now."""
+        if noun == "status":
+            return self._view_status(now)
+        if noun == "sites":
+            return {
+                "sites": [self._view_site(site, now) for site in self._sites],
+                "static": [
+                    {"eid": str(m.prefix), "ttl": m.ttl, "locators": [_view_locator(loc) for loc in m.locators]}
+                    for m in self._settings.static_registrations
+                ],
+            }
+        raise KeyError(noun)
+
+    def _handle_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
+        if message.to_etr or message.ddt:
+            return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+        try:
+            inner = message.inner()
+            request = decode(inner.payload)
+        except WireError:
+            return self._outbox.drop(ControlReason.ECM_INNER)
+        if not isinstance(request, MapRequest):
+            return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+        if inner.destination.port != CONTROL_PORT:
+            return self._outbox.drop(ControlReason.ECM_INNER)
+        return self._resolver.handle_request(request, Arrival(datagram, inner.source, message.packet), now)
+
+    def _expire(self, now: Seconds) -> None:
+        for prefix, change in self._registrations.expire(now):
+            if change is Change.GONE:
+                self._outbox.event("registration-expired", eid=str(prefix))
+
+    def _view_status(self, now: Seconds) -> dict[str, object]:
+        timeout = self.poll_timeout()
+        registered = {registration.site.prefix for _, registration in self._registrations.prefixes.items()}
+        return {
+            "mode": self._settings.mode.value,
+            "sites": len(self._sites),
+            "sites-registered": len(registered),
+            "registrations": len(self._registrations),
+            "static-registrations": len(self._settings.static_registrations),
+            "next-timeout": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
+        }
+
+    def _view_site(self, site: Site, now: Seconds) -> dict[str, object]:
+        found = [*self._registrations.prefixes.under(site.prefix)]
+        exact = self._registrations.prefixes.get(site.prefix)
+        registrations = [r for r in (exact, *(r for _, r in found)) if r is not None and r.site.prefix == site.prefix]
+        return {
+            "eid": str(site.prefix),
+            "state": "registered" if registrations else "unregistered",
+            "accept-more-specifics": site.accept_more_specifics,
+            "proxy-reply": site.proxy_reply,
+            "registrations": [_view_registration(registration, now) for registration in registrations],
+        }
+
+
+def _view_registration(registration: Registration, now: Seconds) -> dict[str, object]:
+    mapping = registration.mapping
+    return {
+        "eid": str(mapping.prefix),
+        "ttl": mapping.ttl,
+        "locators": [_view_locator(locator) for locator in mapping.locators],
+        "proxy-reply": registration.proxy_reply,
+        "registerers": len(registration.entries),
+        "last-registerer": str(registration.latest.source),
+        "since": round(now - registration.since, 3),
+        "expires": round(registration.expires - now, 3),
+    }
+
+
+def _view_locator(locator: Locator) -> dict[str, object]:
+    return {
+        "rloc": str(locator.address),
+        "priority": locator.priority,
+        "weight": locator.weight,
+        "reachable": locator.reachable,
+    }

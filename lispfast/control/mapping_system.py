@@ -1,0 +1,141 @@
+"""What this node knows of the mapping system, and what it says to somebody who asks for an EID-prefix.
+
+RFC 9301 sections 8.3 and 8.4, Map-Server and Map-Resolver in one:
+
+    the EID is ...                                    the answer
+    statically registered                             Map-Reply with that mapping
+    registered, and proxy reply wanted by any ETR     Map-Reply with the registered mapping
+    registered, and not                               the Map-Request goes on to an ETR
+    in a configured lisp-site, not registered         Negative Map-Reply, Natively-Forward, 1 minute
+    anywhere else                                     Negative Map-Reply, Natively-Forward, 15 minutes
+
+The most specific registration that covers the EID decides, also where a more specific site is configured but has nobody
+registered: what a site may register is one question, where its packets go meanwhile is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from lispfast.control.prefix_map import PrefixMap, prefix_of
+from lispfast.control.registrations import Registration, Registrations
+from lispfast.control.sites import SiteTable
+from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.mapping import Action, Mapping
+from lispfast.model.units import Minutes
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+HOLE_TTL = Minutes(15)  # section 8.1: not in the mapping system at all
+UNREGISTERED_TTL = Minutes(1)  # section 8.1: configured, and nobody has registered it
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+MAX_RECORDS = 64  # of one Map-Reply: more never fit into a packet of 1280 bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer with these mappings: the best match first, its more-specifics behind it, all with the same TTL."""
+
+    mappings: tuple[Mapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Let one of these ETRs answer."""
+
+    registration: Registration
+
+
+Answer = Reply | Forward
+Fits = Callable[[tuple[Mapping, ...]], bool]
+"""Whether mappings fit into one Map-Reply."""
+
+
+class MappingSystem:
+    """Sites, registrations and static registrations as one database; a static registration goes before any other."""
+
+    def __init__(self, sites: SiteTable, registrations: Registrations, static: Iterable[Mapping]) -> None:
+        self._sites = sites
+        self._registrations = registrations
+        self._static: PrefixMap[Mapping] = PrefixMap()
+        for mapping in static:
+            self._static.put(mapping.prefix, mapping)
+
+    def answer(self, asked: EidPrefix, fits: Fits) -> Answer:
+        """What to say to a Map-Request for this EID-prefix.
+
+        An EID-prefix that nothing covers whole is answered for its first address.
+        """
+        eid = Eid(asked.network.network_address, asked.iid)
+        known = self._best(asked) or self._best(eid.prefix)
+        if known is None:
+            return Reply((self._negative(eid),))
+        if isinstance(known, Registration) and not known.proxy_reply:
+            return Forward(known)
+        mapping = known.mapping if isinstance(known, Registration) else known
+        return Reply(self._filled_out(_as_proxy(mapping), eid, fits))
+
+    def _best(self, prefix: EidPrefix) -> Mapping | Registration | None:
+        static = self._static.cover(prefix)
+        dynamic = self._registrations.prefixes.cover(prefix)
+        if static is None:
+            return dynamic[1] if dynamic else None
+        return dynamic[1] if dynamic and dynamic[0].length > static[0].length else static[1]
+
+    def _negative(self, eid: Eid) -> Mapping:
+        """The widest hole round the EID that makes nobody unreachable (8.4)."""
+        site = self._sites.holding(eid)
+        length = self._static.hole(eid).length
+        if site is None:
+            length = max(length, self._sites.hole(eid).length)
+            return Mapping(prefix_of(eid, length), (), HOLE_TTL, Action.NATIVELY_FORWARD)
+        length = max(length, self._registrations.prefixes.hole(eid).length, site.prefix.length)
+        return Mapping(prefix_of(eid, length), (), UNREGISTERED_TTL, Action.NATIVELY_FORWARD)
+
+    def _filled_out(self, match: Mapping, eid: Eid, fits: Fits) -> tuple[Mapping, ...]:
+        """The match with all its more-specifics (section 5.5), narrowed round the EID until they fit.
+
+        A part of an EID-prefix has the locators of the whole. The narrowest part that can be needed is the hole between
+        the more-specifics, which has none.
+        """
+        for length in range(match.prefix.length, eid.address.max_prefixlen + 1):
+            part = replace(match, prefix=prefix_of(eid, length))
+            if (
+                self._static.count_under(part.prefix) + self._registrations.prefixes.count_under(part.prefix)
+                < MAX_RECORDS
+            ):
+                mappings = _same_ttl((part, *self._more_specifics(part.prefix)))
+                if len(mappings) == 1 or fits(mappings):
+                    return mappings
+        raise AssertionError("a host prefix has no more-specifics")
+
+    def _more_specifics(self, prefix: EidPrefix) -> list[Mapping]:
+        found = {
+            under: _of_registration(registration) for under, registration in self._registrations.prefixes.under(prefix)
+        }
+        found.update(self._static.under(prefix))
+        return [_as_proxy(found[under]) for under in sorted(found, key=_in_order)]
+
+
+def _of_registration(registration: Registration) -> Mapping:
+    """What may be said of it beside another answer: who is not proxied for must be asked."""
+    mapping = registration.mapping
+    return mapping if registration.proxy_reply else replace(mapping, locators=(), action=Action.SEND_MAP_REQUEST)
+
+
+def _as_proxy(mapping: Mapping) -> Mapping:
+    """Neither authoritative nor with a local locator (section 5.4)."""
+    locators = tuple(replace(locator, local=False, probed=False) for locator in mapping.locators)
+    return replace(mapping, locators=locators, authoritative=False)
+
+
+def _same_ttl(mappings: tuple[Mapping, ...]) -> tuple[Mapping, ...]:
+    ttl = min(mapping.ttl for mapping in mappings)
+    return tuple(replace(mapping, ttl=ttl) for mapping in mappings)
+
+
+def _in_order(prefix: EidPrefix) -> tuple[int, int]:
+    return int(prefix.network.network_address), prefix.length

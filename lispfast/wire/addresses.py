@@ -86,12 +86,22 @@ def encode_address(address: WireAddress) -> bytes:
         case Lcaf():
             return _lcaf(address.type, address.rsvd1, address.flags, address.rsvd2, address.payload)
         case OtherAddress():
-            return unsigned(address.afi, 2, "AFI") + address.data
+            return unsigned(address.afi, 2, "AFI") + _checked(address)
 
 
 def _lcaf(kind: int, rsvd1: int, flags: int, rsvd2: int, body: bytes) -> bytes:
     octets = (unsigned(value, 1, "LCAF header") for value in (rsvd1, flags, kind, rsvd2))
     return AFI_LCAF.to_bytes(2, "big") + b"".join(octets) + unsigned(len(body), 2, "LCAF length") + body
+
+
+def _checked(address: OtherAddress) -> bytes:
+    if address.afi == AFI_DISTINGUISHED_NAME:
+        sound = address.data.find(0) == len(address.data) - 1
+    else:
+        sound = FIXED_LENGTHS.get(address.afi) == len(address.data)
+    if not sound:
+        raise ValueError(f"{address.data!r} is no address of AFI {address.afi}")
+    return address.data
 
 
 def _decode(cursor: Cursor, field: str, depth: int) -> WireAddress:

@@ -19,10 +19,14 @@ class XtrIdentity:
     xtr_id: int
     site_id: int | None = 0
 
-    def encode(self) -> bytes:
-        """24 bytes, 16 without a Site-ID."""
+    def encode(self, site_optional: bool = False) -> bytes:
+        """24 bytes; without a Site-ID 16 where it is optional, and ValueError elsewhere."""
         xtr_id = unsigned(self.xtr_id, XTR_ID_LENGTH, "xTR-ID")
-        return xtr_id if self.site_id is None else xtr_id + unsigned(self.site_id, SITE_ID_LENGTH, "Site-ID")
+        if self.site_id is None:
+            if not site_optional:
+                raise ValueError("an xTR-ID without a Site-ID")
+            return xtr_id
+        return xtr_id + unsigned(self.site_id, SITE_ID_LENGTH, "Site-ID")
 
     @classmethod
     def read(cls, cursor: Cursor, site_optional: bool = False) -> XtrIdentity:

@@ -89,7 +89,7 @@ class MapRequest:
                 *(encode_address(rloc) for rloc in self.itr_rlocs),
                 *(record.encode() for record in self.records),
                 self.map_data.encode() if self.map_data else b"",
-                self.identity.encode() if self.identity else b"",
+                self.identity.encode(site_optional=True) if self.identity else b"",
                 self.trailing,
             )
         )

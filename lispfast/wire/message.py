@@ -31,7 +31,7 @@ _BY_TYPE: dict[int, type[Message]] = {
 }
 
 
-class UnknownType(WireError):  # noqa: N818  # it names what was received, like its siblings in the counters
+class UnknownType(WireError):  # noqa: N818 - named as the reason that counts it
     """A message type that is unassigned, or one that no codec reads."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lispfast.config.checks import Draft, Placed, check
@@ -43,13 +44,6 @@ def build(tree: Section, report: Report) -> Settings | None:
     top = Reader(tree, "", report)
     draft = Draft(report)
     _read_mode(top, draft)
-    builders = {
-        "map-server": _map_server,
-        "database-mapping": _database_mapping,
-        "static-map-cache": _static_map_cache,
-        "lisp-site": _site,
-        "ms-static-registered-site": _static_registration,
-    }
     settings = _general(top)
     draft.map_resolvers = [Placed(*found) for found in top.addresses("map-resolver")]
     draft.proxy_itrs = [Placed(*found) for found in top.addresses("proxy-itrs")]
@@ -62,11 +56,13 @@ def build(tree: Section, report: Report) -> Settings | None:
         elif option.name == "rloc-probing":
             settings = replace(settings, probing=_probing(reader))
         else:
-            builders[option.name](reader, draft)
+            _BUILDERS[option.name](reader, draft)
         top.sound = top.sound and reader.sound
     mode = check(draft)
-    if mode is None or not top.sound:
-        return None
+    return _assemble(settings, mode, draft) if mode is not None and top.sound else None
+
+
+def _assemble(settings: Settings, mode: Mode, draft: Draft) -> Settings:
     return replace(
         settings,
         mode=mode,
@@ -275,3 +271,12 @@ def _site(reader: Reader, draft: Draft) -> None:
     if prefix is None or key is None or specifics is None or proxy_reply is None or not reader.sound:
         return
     draft.add_once(draft.sites, prefix, Site(prefix, key, specifics, proxy_reply), reader, "lisp-site")
+
+
+_BUILDERS: dict[str, Callable[[Reader, Draft], None]] = {
+    "map-server": _map_server,
+    "database-mapping": _database_mapping,
+    "static-map-cache": _static_map_cache,
+    "lisp-site": _site,
+    "ms-static-registered-site": _static_registration,
+}

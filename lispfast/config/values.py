@@ -1,4 +1,4 @@
-"""The text of one value as what its key holds; what does not fit raises BadValueError, which says why and what would."""
+"""The text of one value as what its key holds; what does not fit raises BadValueError: why, and what would fit."""
 
 from __future__ import annotations
 

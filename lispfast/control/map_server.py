@@ -154,10 +154,10 @@ class MapServer:
         return {
             "mode": self._settings.mode.value,
             "sites": len(self._sites),
-            "sites-registered": len(registered),
+            "sites_registered": len(registered),
             "registrations": len(self._registrations),
-            "static-registrations": len(self._settings.static_registrations),
-            "next-timeout": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
+            "static_registrations": len(self._settings.static_registrations),
+            "next_timeout": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
         }
 
     def _view_site(self, site: Site, now: Seconds) -> dict[str, object]:
@@ -167,8 +167,8 @@ class MapServer:
         return {
             "eid": str(site.prefix),
             "state": "registered" if registrations else "unregistered",
-            "accept-more-specifics": site.accept_more_specifics,
-            "proxy-reply": site.proxy_reply,
+            "accept_more_specifics": site.accept_more_specifics,
+            "proxy_reply": site.proxy_reply,
             "registrations": [_view_registration(registration, now) for registration in registrations],
         }
 
@@ -179,9 +179,9 @@ def _view_registration(registration: Registration, now: Seconds) -> dict[str, ob
         "eid": str(mapping.prefix),
         "ttl": mapping.ttl,
         "locators": [_view_locator(locator) for locator in mapping.locators],
-        "proxy-reply": registration.proxy_reply,
+        "proxy_reply": registration.proxy_reply,
         "registerers": len(registration.entries),
-        "last-registerer": str(registration.latest.source),
+        "last_registerer": str(registration.latest.source),
         "since": round(now - registration.since, 3),
         "expires": round(registration.expires - now, 3),
     }

@@ -88,7 +88,7 @@ class PrefixMap(Generic[_ValueT]):
     def hole(self, eid: Eid) -> EidPrefix:
         """The least specific prefix that holds the EID and overlaps no entry.
 
-        The host prefix where an entry covers the EID. Only the two neighbours of the EID in the order can share the
+        An entry that covers the EID would overlap any answer: ask `cover` first. Only the two neighbours of the EID in the order can share the
         longest run of leading bits with it, and one bit more than that run is what sets the hole apart.
         """
         iid, version, address, width = _key(eid.prefix)

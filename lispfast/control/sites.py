@@ -42,5 +42,5 @@ class SiteTable:
         return found[1] if found else None
 
     def hole(self, eid: Eid) -> EidPrefix:
-        """The least specific prefix round the EID that overlaps no site; the host prefix where one holds it."""
+        """The least specific prefix round the EID that overlaps no site, where no site holds it."""
         return self._sites.hole(eid)

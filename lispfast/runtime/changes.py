@@ -1,0 +1,123 @@
+"""One thing to change in the kernel: the message, the words for the log, and which refusals mean that it is done."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+from lispfast.model.addresses import Address
+from lispfast.runtime.hostview import TABLE_MAIN, Link, LinkFlag, Route, Rule
+from lispfast.runtime.rtnl import make_address, make_link_change, rewritten
+
+
+class Message(IntEnum):
+    """linux/rtnetlink.h."""
+
+    NEWLINK = 16
+    GETLINK = 18
+    SETLINK = 19
+    NEWADDR = 20
+    GETADDR = 22
+    NEWROUTE = 24
+    DELROUTE = 25
+    GETROUTE = 26
+    NEWRULE = 32
+    DELRULE = 33
+    GETRULE = 34
+
+
+class Flag(IntFlag):
+    """linux/netlink.h NLM_F_*."""
+
+    REQUEST = 0x1
+    ACK = 0x4
+    DUMP_INTERRUPTED = 0x10
+    REPLACE = 0x100
+    EXCLUSIVE = 0x200
+    DUMP = 0x300
+    CREATE = 0x400
+    APPEND = 0x800
+
+
+_GONE = frozenset({errno.ESRCH, errno.ENOENT, errno.ENODEV})
+_THERE = frozenset({errno.EEXIST})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A request that changes the kernel's state."""
+
+    message: Message
+    flags: Flag
+    body: bytes
+    text: str
+    tolerated: frozenset[int] = frozenset()
+
+
+def put_route(route: Route) -> Change:
+    """Make a route of our own, in the place of one to the same destination with the same metric, without a gap."""
+    return Change(Message.NEWROUTE, Flag.CREATE | Flag.REPLACE, route.body, f"put {words(route)}", _THERE)
+
+
+def add_route(route: Route) -> Change:
+    """Make a route of our own where there is none of the same destination and metric."""
+    return Change(Message.NEWROUTE, Flag.CREATE | Flag.EXCLUSIVE, route.body, f"add {words(route)}")
+
+
+def copy_route(route: Route, metric: int) -> Change:
+    """Make the same route once more with another metric, behind those that have it already."""
+    flags = Flag.CREATE | Flag.APPEND
+    return Change(Message.NEWROUTE, flags, rewritten(route, metric), f"add {words(route, metric)}", _THERE)
+
+
+def delete_route(route: Route) -> Change:
+    """Remove a route as the kernel or we know it."""
+    return Change(Message.DELROUTE, Flag(0), rewritten(route, route.metric), f"delete {words(route)}", _GONE)
+
+
+def add_rule(rule: Rule) -> Change:
+    """Make a rule."""
+    return Change(Message.NEWRULE, Flag.CREATE | Flag.EXCLUSIVE, rule.body, f"add rule {_rule_words(rule)}", _THERE)
+
+
+def delete_rule(rule: Rule) -> Change:
+    """Remove a rule as the kernel told it."""
+    return Change(Message.DELRULE, Flag(0), rule.body, f"delete rule {_rule_words(rule)}", _GONE)
+
+
+def set_mtu(link: Link, mtu: int) -> Change:
+    """Set an interface's MTU."""
+    return Change(Message.SETLINK, Flag(0), make_link_change(link.index, mtu=mtu), f"set MTU {mtu} of {link.name}")
+
+
+def prepare_link(link: Link, mtu: int) -> tuple[Change, ...]:
+    """Bring a new interface up that makes no IPv6 addresses itself and has no multicast."""
+    quiet = make_link_change(link.index, no_addresses=True)
+    up = make_link_change(link.index, flags=LinkFlag.UP, mask=LinkFlag.UP | LinkFlag.MULTICAST)
+    return (
+        # A kernel without IPv6 does not know the setting; there it is not needed.
+        Change(Message.SETLINK, Flag(0), quiet, f"set {link.name} addrgenmode none", frozenset({errno.EAFNOSUPPORT})),
+        set_mtu(link, mtu),
+        Change(Message.SETLINK, Flag(0), up, f"set {link.name} up multicast off"),
+    )
+
+
+def add_address(link: Link, address: Address) -> Change:
+    """Give an interface a host address."""
+    flags, body = Flag.CREATE | Flag.EXCLUSIVE, make_address(link.index, address)
+    return Change(Message.NEWADDR, flags, body, f"add {address} to {link.name}")
+
+
+def words(route: Route, metric: int | None = None) -> str:
+    """A route in the manner of `ip route`, interfaces by number."""
+    target = "default" if route.is_default else str(route.destination)
+    if route.table != TABLE_MAIN:
+        target = f"{target} table {route.table}"
+    hops = [f"via {h.gateway} dev #{h.index}" if h.gateway else f"dev #{h.index}" for h in route.hops]
+    shown = route.metric if metric is None else metric
+    return " ".join([target, *hops] + ([f"metric {shown}"] if shown else []))
+
+
+def _rule_words(rule: Rule) -> str:
+    return f"{rule.priority}: from {rule.source or 'all'} lookup {rule.table}"

@@ -1,0 +1,39 @@
+"""What the daemon may not do without: CAP_NET_ADMIN and the TUN device, each missed with a sentence and a remedy."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lispfast.model.errors import PrivilegeError
+
+CAP_NET_ADMIN = 12  # linux/capability.h
+TUN_DEVICE = "/dev/net/tun"
+
+
+def require_net_admin(status: Path = Path("/proc/thread-self/status")) -> None:
+    """PrivilegeError unless this process may change interfaces and routes."""
+    for line in status.read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "CapEff" and int(value, 16) >> CAP_NET_ADMIN & 1:
+            return
+    raise PrivilegeError("CAP_NET_ADMIN is missing", "start lispd-fast as root or grant it that capability")
+
+
+def require_tun_device(path: str = TUN_DEVICE) -> None:
+    """PrivilegeError unless the TUN device is there and opens."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        raise tun_device_error(path, error) from None
+
+
+def tun_device_error(path: str, error: OSError) -> PrivilegeError:
+    """What a failed open of the TUN device means, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        return PrivilegeError(
+            f"{path} does not exist", f"run `modprobe tun`; in a container, pass the device in (--device {path})"
+        )
+    if isinstance(error, PermissionError):
+        return PrivilegeError(f"{path} may not be opened", "start lispd-fast as root or allow it that device")
+    return PrivilegeError(f"{path} does not open ({error.strerror})", "run `modprobe tun`")

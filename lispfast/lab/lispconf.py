@@ -46,7 +46,7 @@ class MobileNode:
 
 @dataclass(frozen=True, slots=True)
 class MapServer:
-    """A Map-Server and Map-Resolver: the EID-prefixes that may register, all with one key."""
+    """A Map-Server and Map-Resolver: the EID-prefixes that may register, more-specifics too, all with one key."""
 
     eids: Sequence[str]
     key: str
@@ -57,5 +57,6 @@ class MapServer:
         """The text of its lispd.conf."""
         text = "operating-mode = MS\n"
         for eid in self.eids:
-            text += f'lisp-site {{\n    eid-prefix = {eid}\n    key-type   = {self.key_type}\n    key        = "{self.key}"\n}}\n'
+            key = f'    key-type   = {self.key_type}\n    key        = "{self.key}"\n'
+            text += f"lisp-site {{\n    eid-prefix = {eid}\n{key}    accept-more-specifics = true\n}}\n"
         return text + self.extra

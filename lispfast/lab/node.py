@@ -44,7 +44,10 @@ class Node:
         self._process = self.host.spawn(*self._command, "-c", str(self.config), log="lispd.log")
 
     def wait_event(self, name: str, timeout: float, since: int | None = None, **fields: str) -> LoggedEvent:
-        """Wait for an event at or after `since` (default: the start); LabError after `timeout` s or when the daemon ends."""
+        """Wait for an event at or after `since`, which is the daemon's start where it is None.
+
+        LabError after `timeout` seconds, or as soon as the daemon ends.
+        """
 
         def look() -> LoggedEvent | None:
             found = self.log.find(name, self.started if since is None else since, **fields)

@@ -1,0 +1,1 @@
+"""The demo: a mobile node that moves in front of you, and what it measures."""

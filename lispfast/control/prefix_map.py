@@ -88,8 +88,8 @@ class PrefixMap(Generic[_ValueT]):
     def hole(self, eid: Eid) -> EidPrefix:
         """The least specific prefix that holds the EID and overlaps no entry.
 
-        An entry that covers the EID would overlap any answer: ask `cover` first. Only the two neighbours of the EID in the order can share the
-        longest run of leading bits with it, and one bit more than that run is what sets the hole apart.
+        An entry that covers the EID would overlap any answer: ask `cover` first. Only the two neighbours of the EID in
+        the order can share the longest run of leading bits with it; one bit more than that run sets the hole apart.
         """
         iid, version, address, width = _key(eid.prefix)
         at = bisect_right(self._order, (iid, version, address, width))

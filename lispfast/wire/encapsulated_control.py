@@ -84,7 +84,7 @@ class EncapsulatedControl:
         return cls(encode_packet(source, destination, payload, ttl), ddt, to_etr, to_ms)
 
     def inner(self) -> InnerDatagram:
-        """The control message with the addresses inside; WireError as `packet.decode_packet` has it."""
+        """The control message with the addresses inside; WireError, with an offset in `packet`, as `decode_packet`."""
         return decode_packet(self.packet)
 
 

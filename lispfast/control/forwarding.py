@@ -1,0 +1,71 @@
+"""The Python image of the data plane's table: what stands there, and the transaction that brings it up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lispfast.control.map_cache import MapCache, Origin
+from lispfast.control.outbox import Outbox
+from lispfast.control.policy import Outlook, native, verdict
+from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.forwarding import Reject, Resolve, Transaction, Verdict
+from lispfast.model.settings import Settings
+
+
+def local_eids(settings: Settings) -> tuple[Eid, ...]:
+    """Our own EIDs: the address of each database-mapping."""
+    return tuple(Eid(entry.prefix.network.network_address, entry.prefix.iid) for entry in settings.database)
+
+
+class ForwardingTable:
+    """Holds a verdict for each prefix of the map-cache, and a default for each family and instance-ID of our EIDs.
+
+    Who changes the cache touches the prefixes; `flush` compiles those and commits what differs from what stands there.
+    """
+
+    def __init__(self, settings: Settings, cache: MapCache, outbox: Outbox) -> None:
+        self._cache = cache
+        self._outbox = outbox
+        self._asks = bool(settings.map_resolvers)
+        self._installed: dict[EidPrefix, Verdict] = {}
+        self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
+        self._defaults = {
+            EidPrefix.parse("0.0.0.0/0" if entry.prefix.version == 4 else "::/0", entry.prefix.iid)
+            for entry in settings.database
+        }
+
+    def touch(self, prefixes: Iterable[EidPrefix]) -> None:
+        """These may need another verdict."""
+        self._touched.update(dict.fromkeys(prefixes))
+
+    def touch_all(self) -> None:
+        """The outlook changed: every verdict may be another."""
+        self.touch(sorted(self._defaults, key=str))
+        self.touch(self._cache.prefixes())
+        self.touch(self._installed)
+
+    def flush(self, outlook: Outlook) -> None:
+        """Commit the differences of what was touched, in one transaction."""
+        put, withdraw = [], []
+        for prefix in self._touched:
+            wanted = self._wanted(prefix, outlook)
+            standing = self._installed.get(prefix)
+            if wanted is None and standing is not None:
+                withdraw.append(prefix)
+                del self._installed[prefix]
+            elif wanted is not None and wanted != standing:
+                put.append((prefix, wanted))
+                self._installed[prefix] = wanted
+        self._touched.clear()
+        self._outbox.commit(Transaction(put=tuple(put), withdraw=tuple(withdraw)))
+
+    def __len__(self) -> int:
+        return len(self._installed)
+
+    def _wanted(self, prefix: EidPrefix, outlook: Outlook) -> Verdict | None:
+        entry = self._cache.get(prefix)
+        if entry is not None:
+            return Reject() if entry.origin is Origin.UNANSWERED else verdict(entry.mapping, outlook)
+        if prefix not in self._defaults:
+            return None
+        return Resolve() if self._asks else native(prefix.version, prefix.iid, outlook)

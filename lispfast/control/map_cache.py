@@ -1,0 +1,239 @@
+"""The map-cache: what the mapping system said, while it holds (RFC 9300 section 6, RFC 9301 sections 5.4 and 5.5).
+
+An entry lives for its record's TTL. Shortly before its end it is asked for again if traffic used it in the last minute;
+otherwise it runs out, so an idle node's cache empties itself and wakes nobody.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, KeysView
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lispfast.control.effects import Timeout
+from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.prefix_map import PrefixMap
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.forwarding import Traffic
+from lispfast.model.mapping import Action, Mapping
+from lispfast.model.units import Minutes, Seconds
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+TTL_LOCAL_DECISION = 0xFFFFFFFF  # RFC 9301 section 5.4: the receiver decides
+IN_USE = Seconds(60)  # RFC 9301 section 6.1: sent to in the last minute
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+MAX_ENTRIES = 10_000  # some 10 MB of Python objects; the entry unused for longest goes
+TTL_MAX = Minutes(24 * 60)  # for the local decision, and against TTLs of years; VPP writes seconds into this field
+REFRESH_SHARE = 1 / 6  # of the lifetime is left for asking again: 10 s of a minute, enough for five tries
+REFRESH_MARGIN_MAX = Seconds(60)
+SLACK = Seconds(1)
+
+
+class Origin(StrEnum):
+    """Where an entry is from."""
+
+    STATIC = "static"
+    MAP_REPLY = "map-reply"
+    UNANSWERED = "unanswered"  # nobody answered: held for a few seconds so that applications fail at once
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cached mapping; times are on the caller's clock, `expires` is None for one that never does."""
+
+    mapping: Mapping
+    origin: Origin
+    learned: Seconds
+    expires: Seconds | None
+
+    @property
+    def prefix(self) -> EidPrefix:
+        """The EID-prefix that the entry is for."""
+        return self.mapping.prefix
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a timeout brought: prefixes that are gone, and prefixes in use to ask for again."""
+
+    expired: tuple[EidPrefix, ...] = ()
+    refresh: tuple[EidPrefix, ...] = ()
+
+
+class MapCache:
+    """Entries by EID-prefix. Methods that change it return the prefixes whose entry is another now."""
+
+    def __init__(self, static: Iterable[Mapping] = ()) -> None:
+        self._entries: PrefixMap[Entry] = PrefixMap()
+        self._used: OrderedDict[EidPrefix, Seconds] = OrderedDict()  # learned entries only, unused for longest first
+        self._expiry: ExpiryQueue[EidPrefix] = ExpiryQueue()
+        self._refresh: ExpiryQueue[EidPrefix] = ExpiryQueue()
+        self._last_use: dict[EidPrefix, Seconds] = {}  # static entries, which are never displaced
+        self._users: dict[Address, dict[EidPrefix, None]] = {}
+        for mapping in static:
+            self._store(Entry(mapping, Origin.STATIC, Seconds(0), None))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def prefixes(self) -> list[EidPrefix]:
+        """Every prefix, by instance-ID, family and address."""
+        return list(self._entries)
+
+    def entries(self) -> list[Entry]:
+        """Every entry, in the same order."""
+        return [entry for prefix in self._entries if (entry := self._entries.get(prefix))]
+
+    def get(self, prefix: EidPrefix) -> Entry | None:
+        """The entry of exactly this prefix."""
+        return self._entries.get(prefix)
+
+    def rlocs(self) -> KeysView[Address]:
+        """The RLOCs that packets may be sent to by some entry."""
+        return self._users.keys()
+
+    def users(self, rloc: Address) -> list[EidPrefix]:
+        """The prefixes whose entry names this RLOC."""
+        return list(self._users.get(rloc, ()))
+
+    def cover(self, prefix: EidPrefix) -> Entry | None:
+        """The longest match: the most specific entry that is this prefix or covers it."""
+        found = self._entries.cover(prefix)
+        return found[1] if found else None
+
+    def learn(self, mappings: tuple[Mapping, ...], asked: EidPrefix, now: Seconds) -> list[EidPrefix]:
+        """Take over the records of one Map-Reply to a request for `asked`.
+
+        A record that covers a cached prefix which was asked for replaces the more-specifics it covers; a less-specific
+        that merely arrives lives no longer than its more-specifics (RFC 9301 section 5.5). TTL 0 removes (section 5.4).
+        A static entry stays as it is.
+        """
+        refreshed = (known := self.get(asked)) is not None and known.origin is Origin.MAP_REPLY
+        named = {mapping.prefix for mapping in mappings}
+        changed: list[EidPrefix] = []
+        for mapping in sorted(mappings, key=lambda mapping: mapping.prefix.length):
+            changed += self._clear_under(mapping.prefix, named, everything=refreshed and _wider(mapping.prefix, asked))
+            if self._static(mapping.prefix):
+                continue
+            if mapping.ttl == 0:
+                changed += self.remove(mapping.prefix)
+            else:
+                self._put(mapping, named, now)
+                changed.append(mapping.prefix)
+        return changed + self._displace()
+
+    def hold(self, prefix: EidPrefix, until: Seconds, now: Seconds) -> list[EidPrefix]:
+        """Nobody answered for this prefix: refuse its packets until then. A mapping that is there stays."""
+        known = self.get(prefix)
+        if known is not None and known.origin is not Origin.UNANSWERED:
+            return []
+        self._store(Entry(Mapping(prefix, (), Minutes(0), Action.NO_ACTION), Origin.UNANSWERED, now, until))
+        self._mark_used(prefix, now)
+        self._expiry.set(prefix, until)
+        return [prefix, *self._displace()]
+
+    def holds(self) -> list[EidPrefix]:
+        """The prefixes that are held because nobody answered."""
+        return [entry.prefix for entry in self.entries() if entry.origin is Origin.UNANSWERED]
+
+    def remove(self, prefix: EidPrefix) -> list[EidPrefix]:
+        """Forget a learned entry, if it is there."""
+        entry = self.get(prefix)
+        if entry is None or entry.origin is Origin.STATIC:
+            return []
+        self._entries.remove(prefix)
+        self._unindex(entry)
+        self._used.pop(prefix, None)
+        self._expiry.discard(prefix)
+        self._refresh.discard(prefix)
+        return [prefix]
+
+    def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
+        """Note when each prefix was last used."""
+        uses = [(use.idle, prefix) for prefix, use in traffic.prefixes.items() if use.idle is not None]
+        for idle, prefix in sorted(uses, key=lambda use: -use[0]):  # so that `_used` stays in order
+            if prefix in self._entries:
+                self._mark_used(prefix, Seconds(now - idle))
+
+    def idle(self, prefix: EidPrefix, now: Seconds) -> Seconds | None:
+        """How long ago a packet went to the prefix, or it was learned for one; None for never."""
+        used = self._used.get(prefix, self._last_use.get(prefix))
+        return None if used is None else Seconds(max(0.0, now - used))
+
+    def in_use(self, prefix: EidPrefix, now: Seconds) -> bool:
+        """Whether the prefix was used in the last minute."""
+        idle = self.idle(prefix, now)
+        return idle is not None and idle <= IN_USE
+
+    def handle_timeout(self, now: Seconds) -> Due:
+        """What has run out, and what is to be asked for again."""
+        expired = [gone for prefix in self._expiry.pop_due(now) for gone in self.remove(prefix)]
+        refresh = [prefix for prefix in self._refresh.pop_due(now) if self.in_use(prefix, now)]
+        return Due(tuple(expired), tuple(prefix for prefix in refresh if prefix not in expired))
+
+    def next_timeout(self) -> Timeout | None:
+        """When something runs out or is to be asked for again."""
+        moments = [at for at in (self._expiry.next(), self._refresh.next()) if at is not None]
+        return Timeout(min(moments), SLACK, "a map-cache entry ends or is refreshed") if moments else None
+
+    def _static(self, prefix: EidPrefix) -> bool:
+        entry = self.get(prefix)
+        return entry is not None and entry.origin is Origin.STATIC
+
+    def _put(self, mapping: Mapping, named: set[EidPrefix], now: Seconds) -> None:
+        minutes = min(mapping.ttl, TTL_MAX)
+        expires = Seconds(now + minutes * 60)
+        for prefix, entry in self._entries.under(mapping.prefix):
+            if prefix not in named and entry.expires is not None:
+                expires = min(expires, entry.expires)
+        self._store(Entry(mapping, Origin.MAP_REPLY, now, expires))
+        self._mark_used(mapping.prefix, now)
+        self._expiry.set(mapping.prefix, expires)
+        margin = min((expires - now) * REFRESH_SHARE, REFRESH_MARGIN_MAX)
+        if mapping.locators or mapping.action is not Action.SEND_MAP_REQUEST:
+            self._refresh.set(mapping.prefix, Seconds(expires - margin))
+        else:
+            self._refresh.discard(mapping.prefix)  # every packet asks again anyway
+
+    def _store(self, entry: Entry) -> None:
+        before = self.get(entry.prefix)
+        if before is not None:
+            self._unindex(before)
+        self._entries.put(entry.prefix, entry)
+        for locator in entry.mapping.locators:
+            if locator.usable:
+                self._users.setdefault(locator.address, {})[entry.prefix] = None
+
+    def _unindex(self, entry: Entry) -> None:
+        for locator in entry.mapping.locators:
+            prefixes = self._users.get(locator.address, {})
+            prefixes.pop(entry.prefix, None)
+            if not prefixes:
+                self._users.pop(locator.address, None)
+
+    def _clear_under(self, prefix: EidPrefix, named: set[EidPrefix], *, everything: bool) -> list[EidPrefix]:
+        """Remove more-specifics: the held ones, which an answer outdates, or every learned one."""
+        under = [entry for other, entry in self._entries.under(prefix) if other not in named]
+        gone = [e.prefix for e in under if everything or e.origin is Origin.UNANSWERED]
+        return [removed for victim in gone for removed in self.remove(victim)]
+
+    def _mark_used(self, prefix: EidPrefix, at: Seconds) -> None:
+        if self._static(prefix):
+            self._last_use[prefix] = max(at, self._last_use.get(prefix, at))
+        elif at >= self._used.get(prefix, at):
+            self._used[prefix] = at
+            self._used.move_to_end(prefix)
+
+    def _displace(self) -> list[EidPrefix]:
+        gone: list[EidPrefix] = []
+        while len(self._used) > MAX_ENTRIES:
+            gone += self.remove(next(iter(self._used)))
+        return gone
+
+
+def _wider(prefix: EidPrefix, asked: EidPrefix) -> bool:
+    return prefix != asked and prefix.covers(asked)

@@ -1,0 +1,46 @@
+"""The three kinds of Map-Request that a mobile node sends (RFC 9301 sections 5.2, 5.3, 6.1 and 7.1)."""
+
+from __future__ import annotations
+
+from lispfast.model.addresses import CONTROL_PORT, Address, EidPrefix, Endpoint
+from lispfast.model.units import Nonce
+from lispfast.wire.addresses import WireAddress
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_request import MapRequest, RequestRecord
+from lispfast.wire.records import wire_eid
+
+
+def question(
+    asked: EidPrefix, source_eid: WireAddress, rlocs: tuple[Address, ...], nonce: Nonce, *, smr_invoked: bool = False
+) -> MapRequest:
+    """Asks the mapping system for a prefix; `source_eid` None for a prefix that is cached already."""
+    return MapRequest(nonce, source_eid, rlocs, (_record(asked),), smr_invoked=smr_invoked)
+
+
+def encapsulated(request: MapRequest, inner_source: Address, asked: EidPrefix) -> bytes:
+    """The request in an Encapsulated Control Message to a Map-Resolver.
+
+    The inner packet goes to the EID that is asked for, from an address of the same family; the Map-Reply comes to its
+    source port.
+    """
+    source = Endpoint(inner_source, CONTROL_PORT)
+    destination = Endpoint(asked.network.network_address, CONTROL_PORT)
+    return EncapsulatedControl.wrap(source, destination, request.encode()).encode()
+
+
+def probe(cached: EidPrefix, rlocs: tuple[Address, ...], nonce: Nonce) -> MapRequest:
+    """An RLOC-probe, sent to the locator itself: without a source EID (section 5.2)."""
+    return MapRequest(nonce, None, rlocs, (_record(cached),), probe=True)
+
+
+def solicitation(changed: EidPrefix, cached: EidPrefix, rlocs: tuple[Address, ...], nonce: Nonce) -> MapRequest:
+    """An SMR: our EID-prefix `changed` has other locators now.
+
+    The RFC does not say which field names it. To an xTR the record is its own prefix as we cached it, since Open
+    Overlay Router looks the record up in its database and the Source-EID in its cache; to a PITR both are `changed`.
+    """
+    return MapRequest(nonce, wire_eid(changed), rlocs, (_record(cached),), smr=True, dont_reply=True)
+
+
+def _record(prefix: EidPrefix) -> RequestRecord:
+    return RequestRecord(wire_eid(prefix), prefix.length)

@@ -1,0 +1,315 @@
+"""The mobile node: an ITR and ETR for its own EIDs, put together from its machines.
+
+This file only carries facts from one machine to the next. On a change of network the order of effects is the order of
+importance: packets leave the new way, then the Map-Servers hear of it, then the peers.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from lispfast.control import mobile_view
+from lispfast.control.effects import Datagram, Effect, Event, Timeout
+from lispfast.control.forwarding import ForwardingTable, local_eids
+from lispfast.control.machine import earliest
+from lispfast.control.map_cache import MapCache, Origin
+from lispfast.control.map_replies import believable
+from lispfast.control.mobility import Move, Position, compare, locate
+from lispfast.control.outbox import Outbox
+from lispfast.control.policy import Outlook
+from lispfast.control.prober import Prober
+from lispfast.control.register_nonce import RegisterNonce
+from lispfast.control.registrar import Registrar
+from lispfast.control.resolver import Resolver
+from lispfast.control.responder import Asked, Responder
+from lispfast.control.role import NonceSource
+from lispfast.control.solicitor import Solicitor
+from lispfast.model.addresses import CONTROL_PORT, Eid, EidPrefix
+from lispfast.model.errors import WireError
+from lispfast.model.forwarding import Punt, Traffic, Transaction
+from lispfast.model.mapping import Action, Locator
+from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import Settings
+from lispfast.model.underlay import Underlay
+from lispfast.model.units import Seconds
+from lispfast.wire.addresses import InstanceAddress, WireAddress
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_notify import MapNotify
+from lispfast.wire.map_reply import MapReply
+from lispfast.wire.map_request import MapRequest
+from lispfast.wire.message import UnknownType, decode
+from lispfast.wire.records import eid_prefix, mapping_from_record
+
+
+class MobileNode:
+    """Implements `role.Role` for `operating-mode = MN`.
+
+    `nonces` gives unpredictable 64-bit numbers, `first_register_nonce` is above every one ever used in a Map-Register.
+    """
+
+    def __init__(self, settings: Settings, nonces: NonceSource, first_register_nonce: int) -> None:
+        self.settings = settings
+        self.underlay = Underlay()
+        self.position = Position()
+        self.outbox = Outbox()
+        self.cache = MapCache(settings.static_map_cache)
+        self.table = ForwardingTable(settings, self.cache, self.outbox)
+        self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
+        self.resolver = Resolver(settings, nonces, self.outbox)
+        self.responder = Responder(self.outbox)
+        self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
+        self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
+        self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
+        self._running = False
+
+    def start(self, now: Seconds) -> None:
+        """Tell the data plane our EIDs and the verdicts that need no network."""
+        self._running = True
+        self.outbox.commit(Transaction(local=local_eids(self.settings)))
+        self.table.touch_all()
+        self.prober.handle_cache(now)
+        self._flush(now)
+
+    def stop(self, now: Seconds) -> None:
+        """Withdraw the registrations; afterwards every fact is ignored."""
+        self._running = False
+        self.registrar.close(now)
+
+    def handle_underlay(self, underlay: Underlay, now: Seconds) -> None:
+        """Find out where we stand and, where that changed, do everything that a move asks for."""
+        if not self._running:
+            return
+        self.underlay = underlay
+        old, self.position = self.position, locate(self.settings, underlay)
+        if self.position == old:
+            return
+        move = compare(old, self.position)
+        self.outbox.commit(Transaction(sources=move.sources))
+        self._tell_of(old, move)
+        if move.outlook:
+            self.table.touch_all()
+        if move.sources:
+            self.prober.handle_position(self.position, now)
+            self._release_holds(now)
+        self._flush(now)
+        self.responder.handle_position(self.position)
+        self.registrar.handle_position(self.position, now)
+        if move.sources:
+            self.resolver.handle_position(self.position, now)
+        self.solicitor.handle_move(self.position, self._untold(), self.cache, self._outlook(), now)
+        self._flush(now)
+
+    def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
+        """Note which prefixes are in use, and who sends to us."""
+        self.cache.handle_traffic(traffic, now)
+        self.solicitor.handle_traffic(traffic, now)
+
+    def handle_punt(self, punt: Punt, now: Seconds) -> None:
+        """Ask for the mapping, unless it came meanwhile."""
+        destination = Eid(punt.destination, punt.iid)
+        entry = self.cache.cover(destination.prefix)
+        asks = entry is None or (not entry.mapping.locators and entry.mapping.action is Action.SEND_MAP_REQUEST)
+        if self._running and asks and self.position.mapping(destination.prefix) is None:
+            self.resolver.miss(destination, punt.source, now)
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """Let each machine do what is due."""
+        if not self._running:
+            return
+        self.registrar.handle_timeout(now)
+        self.solicitor.handle_timeout(now)
+        self.prober.handle_timeout(now)
+        for failed in self.resolver.handle_timeout(now):
+            self._changed(self.cache.hold(failed.asked, failed.until, now), now)
+        due = self.cache.handle_timeout(now)
+        self._changed(due.expired, now)
+        for prefix in due.refresh:
+            self.resolver.refresh(prefix, now)
+        self._flush(now)
+
+    def handle_datagram(self, datagram: Datagram, now: Seconds) -> None:
+        """Read a control datagram and tell the machine that it is for; count it where there is none."""
+        if not self._running:
+            return
+        if CONTROL_PORT not in (datagram.source.port, datagram.destination.port):
+            self.outbox.drop(ControlReason.WRONG_PORT)
+            return
+        try:
+            message = decode(datagram.payload)
+        except UnknownType:
+            self.outbox.drop(ControlReason.UNKNOWN_TYPE)
+        except WireError:
+            self.outbox.drop(ControlReason.MALFORMED)
+        else:
+            self._dispatch(message, datagram, now)
+            self._flush(now)
+
+    def poll_timeout(self) -> Timeout | None:
+        """The first deadline of all machines."""
+        if not self._running:
+            return None
+        machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache)
+        return earliest(machine.next_timeout() for machine in machines)
+
+    def take_effects(self) -> list[Effect]:
+        """What is to be done, in order; taking empties the list."""
+        return self.outbox.take_effects()
+
+    def take_events(self) -> list[Event]:
+        """What happened; taking empties the list."""
+        return self.outbox.take_events()
+
+    def view(self, noun: str, now: Seconds) -> dict[str, object]:
+        """`status`, `map-cache` or `database` as mobile_view has them; KeyError for another noun."""
+        return mobile_view.NOUNS[noun](self, now)
+
+    def drops(self) -> dict[ControlReason, int]:
+        """Ignored datagrams by reason."""
+        return self.outbox.drops()
+
+    # --- Messages -----------------------------------------------------------------------------------------------------
+
+    def _dispatch(self, message: object, datagram: Datagram, now: Seconds) -> None:
+        match message:
+            case MapRequest():
+                addresses = datagram.source.address, datagram.destination.address
+                self._on_request(Asked(message, *addresses, datagram.source.port, encapsulated=False), now)
+            case EncapsulatedControl():
+                self._on_encapsulated(message, datagram, now)
+            case MapReply(probe=True):
+                self._on_probe_reply(message, now)
+            case MapReply():
+                self._on_reply(message, datagram, now)
+            case MapNotify():
+                if self.registrar.handle_notify(message, datagram, now):
+                    self.solicitor.handle_notified(self.registrar.complete, now)
+            case _:
+                self.outbox.drop(ControlReason.NOT_FOR_ROLE)
+
+    def _on_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
+        try:
+            inner = message.inner()
+            request = decode(inner.payload)
+        except WireError:
+            self.outbox.drop(ControlReason.ECM_INNER)
+            return
+        if CONTROL_PORT not in (inner.source.port, inner.destination.port):
+            self.outbox.drop(ControlReason.ECM_INNER)
+        elif isinstance(request, MapRequest):
+            addresses = inner.source.address, datagram.destination.address
+            self._on_request(Asked(request, *addresses, inner.source.port, encapsulated=True), now)
+        else:
+            self.outbox.drop(ControlReason.NOT_FOR_ROLE)
+
+    def _on_request(self, asked: Asked, now: Seconds) -> None:
+        if asked.request.smr and not asked.request.probe:
+            self._on_solicitation(asked, now)
+        else:
+            self.responder.handle_request(asked, now)
+
+    def _on_solicitation(self, asked: Asked, now: Seconds) -> None:
+        """An SMR names the EID that moved in its Source-EID or, where that is not cached, in its record.
+
+        It is never answered, only followed by a question to the mapping system; the entry serves until that answers.
+        """
+        request = asked.request
+        named = [_host(request.source_eid), *(_prefix(record.eid, record.mask_len) for record in request.records[:16])]
+        ours = [mapping.prefix for prefix in named if prefix and (mapping := self.position.mapping(prefix))]
+        for prefix in named:
+            entry = self.cache.cover(prefix) if prefix and self.position.mapping(prefix) is None else None
+            if entry is not None and entry.origin is Origin.MAP_REPLY:
+                self.outbox.event("smr-received", **{"from": str(asked.sender)}, eid_prefix=str(entry.prefix))
+                same = [own for own in ours if (own.version, own.iid) == (entry.prefix.version, entry.prefix.iid)]
+                self.resolver.solicit(entry.prefix, same[0] if same else None, now)
+                return
+        self.outbox.drop(ControlReason.SMR_UNCACHED)
+
+    def _on_reply(self, reply: MapReply, datagram: Datagram, now: Seconds) -> None:
+        asked = self.resolver.match(reply.nonce)
+        if asked is None:
+            self.outbox.drop(ControlReason.NONCE_UNKNOWN)
+            return
+        mappings = believable(reply, asked, self.position, self.outbox)
+        if not mappings:
+            return
+        answered = self.resolver.answered(reply.nonce, now)
+        self._changed(self.cache.learn(mappings, asked, now), now)
+        self.outbox.event(
+            "map-reply-received",
+            **{"from": str(datagram.source.address)},
+            eid_prefix=",".join(str(mapping.prefix) for mapping in mappings),
+            locators=",".join(str(locator.address) for mapping in mappings for locator in mapping.locators),
+            rtt_us=round(answered.rtt * 1_000_000),
+        )
+
+    def _on_probe_reply(self, reply: MapReply, now: Seconds) -> None:
+        """A probe's answer is no mapping; where it names other RLOCs than the cache, the mapping system is asked."""
+        asked = self.prober.handle_reply(reply, now)
+        entry = self.cache.get(asked) if asked else None
+        if entry is None or entry.origin is not Origin.MAP_REPLY:
+            return
+        try:
+            told = [m for m in map(mapping_from_record, reply.records) if m.prefix == entry.prefix]
+        except WireError:
+            return
+        known = {locator.address for locator in entry.mapping.locators}
+        if any({locator.address for locator in mapping.locators} != known for mapping in told):
+            self.resolver.refresh(entry.prefix, now)
+
+    # --- From one machine to the next ---------------------------------------------------------------------------------
+
+    def _outlook(self) -> Outlook:
+        return Outlook(self.position, self.settings.proxy_etrs, self.prober.down)
+
+    def _changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
+        if prefixes:
+            self.table.touch(prefixes)
+            self.prober.handle_cache(now)
+
+    def _flush(self, now: Seconds) -> None:
+        if self.prober.changed:
+            self.prober.changed = False
+            self.table.touch_all()
+        self.table.flush(self._outlook())
+
+    def _release_holds(self, now: Seconds) -> None:
+        """Nobody answered where we were; here somebody may, but for the pause that RFC 9301 section 5.3 asks for."""
+        for prefix in self.cache.holds():
+            if not self.resolver.paused(prefix, now):
+                self._changed(self.cache.remove(prefix), now)
+
+    def _untold(self) -> tuple[EidPrefix, ...]:
+        """Our EID-prefixes whose locators are not those last told; they count as told now, unless we have no way."""
+        if not self.position.ways:
+            return ()
+        current = {mapping.prefix: mapping.locators for mapping in self.position.mappings}
+        changed = tuple(prefix for prefix, locators in current.items() if locators != self._told.get(prefix))
+        self._told = current
+        return changed
+
+    def _tell_of(self, old: Position, move: Move) -> None:
+        for store in move.sources:
+            version = 4 if store.slot == 0 else 6
+            before, after = old.source(version), self.position.source(version)
+            self.outbox.event(
+                "source-locator-changed",
+                family=f"ipv{version}",
+                old=str(before.address) if before else "none",
+                new=str(after.address) if after else "none",
+                interface=after.interface if after else "none",
+            )
+        if old.ways and not self.position.ways:
+            self.outbox.event("network-lost", "warning", interfaces=",".join(self.settings.interfaces))
+
+
+def _prefix(address: WireAddress, mask_len: int) -> EidPrefix | None:
+    try:
+        return eid_prefix(address, mask_len)
+    except WireError:
+        return None
+
+
+def _host(address: WireAddress) -> EidPrefix | None:
+    """The host prefix of a Source-EID, None for none or another kind of address."""
+    inner = address.address if isinstance(address, InstanceAddress) else address
+    return _prefix(address, inner.max_prefixlen) if isinstance(inner, IPv4Address | IPv6Address) else None

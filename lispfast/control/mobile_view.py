@@ -1,0 +1,161 @@
+"""What `lispctl` shows of a mobile node, as JSON-ready values. Durations are seconds, round-trip times milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lispfast.control.map_cache import Entry
+from lispfast.control.policy import Outlook, usable_locators
+from lispfast.control.registrar import Registration
+from lispfast.model.mapping import Locator
+from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator
+from lispfast.model.underlay import Interface
+from lispfast.model.units import Seconds
+
+if TYPE_CHECKING:
+    from lispfast.control.mobile_node import MobileNode
+
+View = dict[str, object]
+
+
+def status(node: MobileNode, now: Seconds) -> View:
+    """`mode`, `eids`, `registrations`, `interfaces`, `source_locators`, `map_cache`, `lookups`, `next`, `drops`."""
+    timeout = node.poll_timeout()
+    return {
+        "mode": node.settings.mode.value,
+        "eids": [str(entry.prefix) for entry in node.settings.database],
+        "registrations": [_registration(r, now) for r in node.registrar.registrations],
+        "interfaces": [_interface(i) for i in node.underlay.interfaces],
+        "missing_interfaces": [n for n in node.settings.interfaces if node.underlay.interface(n) is None],
+        "source_locators": {
+            f"ipv{v}": {"address": str(way.address), "interface": way.interface}
+            for v in (4, 6)
+            if (way := node.position.source(v))
+        },
+        "map_resolvers": [str(address) for address in node.settings.map_resolvers],
+        "map_cache": {"entries": len(node.cache)},
+        "lookups": [
+            {"eid_prefix": str(k.asked), "state": k.state.value, "purpose": k.purpose.value, "tries": k.tries}
+            for k in node.resolver.lookups()
+        ],
+        "lookups_displaced": node.resolver.displaced,
+        "next": {"in": _ahead(timeout.at, now), "why": timeout.why} if timeout else None,
+        "drops": {reason.value: count for reason, count in node.drops().items() if count},
+    }
+
+
+def map_cache(node: MobileNode, now: Seconds) -> View:
+    """`entries`, each with `eid_prefix`, `uptime`, `expires`, `via`, `action`, `idle` and its `locators`.
+
+    `expires` is None for an entry that never does, `idle` None for one that was never used. A locator has `address`,
+    `uptime`, `state`, `priority`, `weight` and `rtt_ms`.
+    """
+    outlook = Outlook(node.position, node.settings.proxy_etrs, node.prober.down)
+    return {"entries": [_entry(node, entry, outlook, now) for entry in node.cache.entries()]}
+
+
+def database(node: MobileNode, now: Seconds) -> View:
+    """`mappings`, each with `eid_prefix`, `ttl` in minutes and `locators`: configured ones and what became of them."""
+    return {"mappings": [_mapping(node, entry) for entry in node.settings.database]}
+
+
+NOUNS: dict[str, Callable[[MobileNode, Seconds], View]] = {
+    "status": status,
+    "map-cache": map_cache,
+    "database": database,
+}
+
+
+def _registration(registration: Registration, now: Seconds) -> View:
+    confirmed = registration.confirmed_at
+    return {
+        "map_server": str(registration.server.address),
+        "state": registration.state.value,
+        "why": registration.why,
+        "since": _ago(registration.since, now),
+        "next": None if registration.next is None else _ahead(registration.next, now),
+        "last_notify": None if confirmed is None else _ago(confirmed, now),
+        "rtt_ms": _milliseconds(registration.rtt),
+        "proxy_reply": registration.server.proxy_reply,
+    }
+
+
+def _interface(interface: Interface) -> View:
+    attachments = {4: interface.v4, 6: interface.v6}
+    return {
+        "name": interface.name,
+        "up": interface.up,
+        "mtu": interface.mtu,
+        **{f"ipv{v}": str(a.address) if a else None for v, a in attachments.items()},
+        **{f"gateway_ipv{v}": str(a.gateway) if a and a.gateway else None for v, a in attachments.items()},
+    }
+
+
+def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> View:
+    idle = node.cache.idle(entry.prefix, now)
+    usable = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
+    return {
+        "eid_prefix": str(entry.prefix),
+        "uptime": _ago(entry.learned, now),
+        "expires": None if entry.expires is None else _ahead(entry.expires, now),
+        "via": entry.origin.value,
+        "action": entry.mapping.action.name.lower().replace("_", "-") if entry.mapping.negative else "encapsulate",
+        "authoritative": entry.mapping.authoritative,
+        "idle": None if idle is None else round(idle, 3),
+        "locators": [_locator(node, entry, loc, loc in usable, now) for loc in entry.mapping.locators],
+    }
+
+
+def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: Seconds) -> View:
+    path = node.prober.path(locator.address)
+    if not locator.usable:
+        state = "unusable"
+    elif locator.address in node.prober.down:
+        state = "down"
+    else:
+        state = "up" if used else "no-route"
+    return {
+        "address": str(locator.address),
+        "uptime": _ago(entry.learned, now),
+        "state": state,
+        "priority": locator.priority,
+        "weight": locator.weight,
+        "rtt_ms": _milliseconds(path.rtt if path else None),
+    }
+
+
+def _mapping(node: MobileNode, entry: DatabaseMapping) -> View:
+    configured = [_configured(node, locator) for locator in entry.locators]
+    return {"eid_prefix": str(entry.prefix), "ttl": entry.ttl, "locators": configured}
+
+
+def _configured(node: MobileNode, locator: InterfaceLocator | AddressLocator) -> View:
+    if isinstance(locator, AddressLocator):
+        address: str | None = str(locator.address)
+        up = not locator.local or node.position.source_at(locator.address) is not None
+        where: View = {"interface": None, "family": f"ipv{locator.address.version}", "local": locator.local}
+    else:
+        wanted = (locator.interface, locator.version)
+        way = next((w for w in node.position.ways if (w.interface, w.address.version) == wanted), None)
+        address, up = str(way.address) if way else None, way is not None
+        where = {"interface": locator.interface, "family": f"ipv{locator.version}", "local": True}
+    return {
+        **where,
+        "address": address,
+        "state": "up" if up else "down",
+        "priority": locator.priority,
+        "weight": locator.weight,
+    }
+
+
+def _ago(at: Seconds, now: Seconds) -> float:
+    return round(max(0.0, now - at), 3)
+
+
+def _ahead(at: Seconds, now: Seconds) -> float:
+    return round(max(0.0, at - now), 3)
+
+
+def _milliseconds(duration: Seconds | None) -> float | None:
+    return None if duration is None else round(duration * 1000, 3)

@@ -1,0 +1,107 @@
+"""From a mapping to what the data plane does with its packets (RFC 9300 section 9, RFC 9301 section 5.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lispfast.control.mobility import SLOTS, Position
+from lispfast.model.addresses import Address
+from lispfast.model.forwarding import Drop, Encapsulate, ForwardingLocator, Reject, RejectCode, Resolve, Verdict
+from lispfast.model.mapping import Action, Locator, Mapping
+from lispfast.model.settings import ProxyEtr
+from lispfast.model.units import InstanceId, WireMtu
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+INSTANCE_BIT = 0x08  # RFC 9300 section 5.3: the I-bit in the first byte; N, L, E and V are 0 (section 4.1)
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+UNKNOWN_MTU = WireMtu(1500)  # for a locator of a family that we have no way out of, until we have one
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a verdict depends on besides the mapping: our position, the proxies, and the RLOCs that probes call down."""
+
+    position: Position
+    proxies: tuple[ProxyEtr, ...] = ()
+    down: frozenset[Address] = frozenset()
+
+
+def verdict(mapping: Mapping, outlook: Outlook) -> Verdict:
+    """The verdict for the packets that match the mapping."""
+    if mapping.locators:
+        return _positive(mapping, outlook)
+    match mapping.action:
+        case Action.NATIVELY_FORWARD:
+            return native(mapping.prefix.version, mapping.prefix.iid, outlook)
+        case Action.SEND_MAP_REQUEST:
+            return Resolve()
+        case Action.DROP:
+            return Reject(RejectCode.NO_ROUTE)  # RFC 9301 section 5.4: an ICMP unreachable SHOULD be sent
+        case Action.NO_ACTION | Action.DROP_POLICY_DENIED | Action.DROP_AUTH_FAILURE:
+            return Drop()
+
+
+def native(version: int, iid: InstanceId, outlook: Outlook) -> Verdict:
+    """What is done with packets for outside LISP: to a proxy-ETR of that family of EID, else refused at once.
+
+    Refused rather than dropped, so that applications fail without waiting (RFC 6832 section 6 has the proxy).
+    """
+    proxies = [
+        Locator(proxy.address, proxy.priority, proxy.weight) for proxy in outlook.proxies if version in proxy.versions
+    ]
+    locators = _compile(_reachable([locator for locator in proxies if locator.usable], outlook), iid, outlook.position)
+    return Encapsulate(locators) if locators else Reject(RejectCode.NO_ROUTE)
+
+
+def usable_locators(mapping: Mapping, outlook: Outlook) -> tuple[Locator, ...]:
+    """The locators that a positive mapping's packets may go to, never one with R=0 or priority 255.
+
+    Where probes call all of them down they stay: silence of all of them says more about our own network than about
+    theirs, and sending to one that is down loses no more than not sending. Where we have no way out in any family of
+    theirs they stay too: their slots are empty and the data plane drops, and one store brings them back.
+    """
+    usable = [locator for locator in mapping.locators if locator.usable]
+    up = [locator for locator in usable if locator.address not in outlook.down]
+    return tuple(_reachable(up, outlook) if _families(up, outlook) else _reachable(usable, outlook))
+
+
+def header(iid: InstanceId) -> bytes:
+    """The LISP header of the public profile (RFC 9300 sections 4.1 and 5.3): at most an instance-ID."""
+    return bytes(8) if iid == 0 else bytes((INSTANCE_BIT, 0, 0, 0)) + iid.to_bytes(3, "big") + bytes(1)
+
+
+def _positive(mapping: Mapping, outlook: Outlook) -> Verdict:
+    locators = _compile(usable_locators(mapping, outlook), mapping.prefix.iid, outlook.position)
+    return Encapsulate(locators) if locators else Drop()
+
+
+def _families(locators: list[Locator], outlook: Outlook) -> bool:
+    return any(outlook.position.source(locator.address.version) for locator in locators)
+
+
+def _reachable(locators: list[Locator], outlook: Outlook) -> list[Locator]:
+    """Those of a family that we have a way out of; all where we have none."""
+    ours = [locator for locator in locators if outlook.position.source(locator.address.version)]
+    return ours or locators
+
+
+def _compile(
+    locators: list[Locator] | tuple[Locator, ...], iid: InstanceId, position: Position
+) -> tuple[ForwardingLocator, ...]:
+    compiled = []
+    for locator in locators:
+        source = position.source(locator.address.version)
+        compiled.append(
+            ForwardingLocator(
+                locator.address,
+                SLOTS[locator.address.version],
+                header(iid),
+                mtu=source.mtu if source else UNKNOWN_MTU,
+                priority=locator.priority,
+                weight=locator.weight,
+            )
+        )
+    return tuple(compiled)

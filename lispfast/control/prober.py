@@ -1,0 +1,252 @@
+"""Probes the RLOCs of map-cache entries that are in use (RFC 9301 section 7.1).
+
+One machine an RLOC:
+
+    state      fact        next       what is done
+    up         round       testing    send a probe, wait for the answer
+    up         idle        up         nobody uses it: skip this round
+    testing    unanswered  testing    send again
+    testing    exhausted   down       tell; leave it out of the verdicts
+    testing    answered    up         wait for the next round
+    down       round       retesting  send a probe: it may be back
+    down       idle        up         nobody uses it: forget what was found
+    retesting  unanswered  retesting  send again
+    retesting  exhausted   down
+    retesting  answered    up         tell; use it again
+    any        moved       up         another path: nothing is known of it
+    any        stranded    parked     stop the timer
+    parked     moved       up
+    parked     stranded    parked
+    up, down, parked: answered        a late answer: it is up
+
+`up` means not known to be down. A round comes each interval, jittered; a machine lives as long as the cache names its
+RLOC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lispfast.control.effects import Timeout
+from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.machine import consult
+from lispfast.control.map_cache import MapCache
+from lispfast.control.map_requests import probe
+from lispfast.control.mobility import Position
+from lispfast.control.outbox import Outbox
+from lispfast.control.role import NonceSource
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import Probing
+from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.map_reply import MapReply
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+JITTER = 0.25  # of the interval, to either side: peers that start together do not stay together
+MAX_RLOCS = 1024  # probed at once; an RLOC beyond that is used unprobed
+MAX_NONCES = 4  # of one RLOC that are still answered
+SLACK_SHARE = 0.1  # of the interval
+
+
+class State(StrEnum):
+    """What is known of an RLOC."""
+
+    UP = "up"
+    TESTING = "testing"
+    DOWN = "down"
+    RETESTING = "retesting"
+    PARKED = "parked"
+
+
+class Fact(StrEnum):
+    """What can happen to a probe."""
+
+    ROUND = "round"
+    IDLE = "idle"
+    UNANSWERED = "unanswered"
+    EXHAUSTED = "exhausted"
+    ANSWERED = "answered"
+    MOVED = "moved"
+    STRANDED = "stranded"
+
+
+class Do(StrEnum):
+    """What follows."""
+
+    NOTHING = "nothing"
+    PROBE = "probe"
+    REST = "rest"
+    LOSE = "lose"
+    FIND = "find"
+    PARK = "park"
+
+
+TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
+    (State.UP, Fact.ROUND): (State.TESTING, Do.PROBE),
+    (State.UP, Fact.IDLE): (State.UP, Do.REST),
+    (State.UP, Fact.ANSWERED): (State.UP, Do.NOTHING),
+    (State.TESTING, Fact.UNANSWERED): (State.TESTING, Do.PROBE),
+    (State.TESTING, Fact.EXHAUSTED): (State.DOWN, Do.LOSE),
+    (State.TESTING, Fact.ANSWERED): (State.UP, Do.REST),
+    (State.DOWN, Fact.ROUND): (State.RETESTING, Do.PROBE),
+    (State.DOWN, Fact.IDLE): (State.UP, Do.FIND),
+    (State.DOWN, Fact.ANSWERED): (State.UP, Do.FIND),
+    (State.RETESTING, Fact.UNANSWERED): (State.RETESTING, Do.PROBE),
+    (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.REST),
+    (State.RETESTING, Fact.ANSWERED): (State.UP, Do.FIND),
+    (State.PARKED, Fact.ANSWERED): (State.PARKED, Do.NOTHING),
+    **{(state, Fact.MOVED): (State.UP, Do.REST) for state in State},
+    **{(state, Fact.STRANDED): (State.PARKED, Do.PARK) for state in State},
+}
+
+
+@dataclass(slots=True)
+class Path:
+    """The machine of one RLOC; `rtt` is of the last answer, `sent` are the probes that may still be answered."""
+
+    rloc: Address
+    state: State = State.UP
+    tries: int = 0
+    rtt: Seconds | None = None
+    asked: EidPrefix | None = None
+    sent: dict[Nonce, Seconds] = field(default_factory=dict)
+
+
+class Prober:
+    """The probed RLOCs. `changed` is set when the set of those that are down became another."""
+
+    def __init__(self, probing: Probing, cache: MapCache, nonces: NonceSource, outbox: Outbox) -> None:
+        self._probing = probing
+        self._cache = cache
+        self._nonces = nonces
+        self._outbox = outbox
+        self._position = Position()
+        self._paths: dict[Address, Path] = {}
+        self._by_nonce: dict[Nonce, Address] = {}
+        self._timers: ExpiryQueue[Address] = ExpiryQueue()
+        self.changed = False
+
+    def path(self, rloc: Address) -> Path | None:
+        """What is known of an RLOC, None where it is not probed."""
+        return self._paths.get(rloc)
+
+    @property
+    def down(self) -> frozenset[Address]:
+        """The RLOCs that do not answer."""
+        return frozenset(p.rloc for p in self._paths.values() if p.state in (State.DOWN, State.RETESTING))
+
+    def handle_cache(self, now: Seconds) -> None:
+        """The map-cache changed: follow the RLOCs that it names."""
+        if self._probing.interval <= 0:
+            return
+        for rloc in self._paths.keys() - self._cache.rlocs():
+            self._forget(rloc)
+        for rloc in self._cache.rlocs() - self._paths.keys():
+            if len(self._paths) < MAX_RLOCS:
+                path = self._paths[rloc] = Path(rloc)
+                self._step(path, self._reach(path), now)
+
+    def handle_position(self, position: Position, now: Seconds) -> None:
+        """We stand elsewhere now: what was found is of other paths."""
+        self._position = position
+        self.changed = self.changed or bool(self.down)
+        for path in self._paths.values():
+            self._step(path, self._reach(path), now)
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """Probe what is due."""
+        for rloc in self._timers.pop_due(now):
+            path = self._paths[rloc]
+            used = [prefix for prefix in self._cache.users(rloc) if self._cache.in_use(prefix, now)]
+            if path.state in (State.TESTING, State.RETESTING):
+                exhausted = path.tries > self._probing.retries
+                self._step(path, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
+                continue
+            if used:
+                path.asked = used[0]
+            path.tries = 0
+            self._step(path, Fact.ROUND if used else Fact.IDLE, now)
+
+    def handle_reply(self, reply: MapReply, now: Seconds) -> EidPrefix | None:
+        """A Map-Reply with the probe bit came; the EID-prefix that was asked, None where the reply is ignored.
+
+        It counts for the RLOC that was probed and, where its record marks another of ours as probed, for that one too.
+        """
+        rloc = self._by_nonce.get(reply.nonce)
+        if rloc is None:
+            self._outbox.drop(ControlReason.NONCE_UNKNOWN)
+            return None
+        if not reply.records or not all(record.authoritative for record in reply.records):
+            self._outbox.drop(ControlReason.NOT_AUTHORITATIVE)  # section 5.4: silently discarded
+            return None
+        path = self._paths[rloc]
+        path.rtt = Seconds(now - path.sent[reply.nonce])
+        self._clear(path)
+        self._step(path, Fact.ANSWERED, now)
+        marked = next((loc.address for record in reply.records for loc in record.locators if loc.probed), None)
+        for other in self._paths.values():
+            if other.rloc == marked and other.rloc != rloc:
+                self._step(other, Fact.ANSWERED, now)
+        return path.asked
+
+    def next_timeout(self) -> Timeout | None:
+        """When the next probe goes out or is given up."""
+        at = self._timers.next()
+        slack = Seconds(min(self._probing.interval, self._probing.retry_interval) * SLACK_SHARE)
+        return None if at is None else Timeout(at, slack, "an RLOC-probe is due")
+
+    def _step(self, path: Path, fact: Fact, now: Seconds) -> None:
+        path.state, do = consult(TABLE, path.state, fact)
+        match do:
+            case Do.PROBE:
+                self._probe(path, now)
+            case Do.REST:
+                self._rest(path, now)
+            case Do.LOSE:
+                self.changed = True
+                self._outbox.event("rloc-down", "warning", rloc=str(path.rloc), probes=path.tries)
+                self._rest(path, now)
+            case Do.FIND:
+                self.changed = True
+                self._outbox.event("rloc-up", rloc=str(path.rloc))
+                self._rest(path, now)
+            case Do.PARK:
+                self._clear(path)
+                self._timers.discard(path.rloc)
+            case Do.NOTHING:
+                pass
+
+    def _probe(self, path: Path, now: Seconds) -> None:
+        source = self._position.source(path.rloc.version)
+        assert source is not None, "a stranded path is parked"
+        assert path.asked is not None, "a round is for a prefix"
+        nonce = self._nonces()
+        path.tries += 1
+        path.sent[nonce] = now
+        self._by_nonce[nonce] = path.rloc
+        if len(path.sent) > MAX_NONCES:
+            oldest = next(iter(path.sent))
+            del path.sent[oldest], self._by_nonce[oldest]
+        self._outbox.send(probe(path.asked, self._position.rlocs, nonce).encode(), source, path.rloc)
+        self._timers.set(path.rloc, Seconds(now + self._probing.retry_interval))
+
+    def _rest(self, path: Path, now: Seconds) -> None:
+        """Until the next round: the interval with a jitter drawn from the nonces."""
+        draw = (self._nonces() & 0xFFFF) / 0xFFFF * 2 - 1
+        self._timers.set(path.rloc, Seconds(now + self._probing.interval * (1 + JITTER * draw)))
+
+    def _reach(self, path: Path) -> Fact:
+        return Fact.MOVED if self._position.source(path.rloc.version) else Fact.STRANDED
+
+    def _clear(self, path: Path) -> None:
+        for nonce in path.sent:
+            del self._by_nonce[nonce]
+        path.sent.clear()
+
+    def _forget(self, rloc: Address) -> None:
+        path = self._paths.pop(rloc)
+        self.changed = self.changed or path.state in (State.DOWN, State.RETESTING)
+        self._clear(path)
+        self._timers.discard(rloc)

@@ -1,0 +1,370 @@
+"""Registers our EID-prefixes with every Map-Server and keeps them registered (RFC 9301 sections 5.6, 5.7 and 8.2).
+
+One registration a Map-Server, each on its own:
+
+    state        fact        next         what is done
+    parked       stranded    parked
+    parked       moved       registering  send all
+    registering  moved       registering  send all, from the shortest retry again
+    registering  due         registering  send what is unconfirmed, twice the wait as before
+    registering  confirmed   registered   wait for the refresh
+    registered   moved       registering  send all
+    registered   due         refreshing   send all
+    refreshing   moved       registering  send all
+    refreshing   due         refreshing   send what is unconfirmed
+    refreshing   lapsed      registering  tell, send what is unconfirmed
+    refreshing   confirmed   registered   wait for the refresh
+    any          stranded    parked       stop every timer
+    any          closed      closed       withdraw where we can: TTL 0
+
+`stranded` is: no way out in the Map-Server's family. `moved` is: other locators, or another way out.
+
+Section 5.7 says to retransmit the original Map-Register, section 5.6 that the nonce rises with every send and that one
+which does not rise is dropped; both together would let one lost Map-Notify end the registration for good. So each send
+has a higher nonce and a new MAC, and a Map-Notify for any of them counts.
+
+On closing each Map-Server gets the records once more with TTL 0, which removes a mapping at once (section 5.4 says so
+of Map-Replies; section 8.2 does not forbid it here). Nobody waits for an answer: a Map-Server that does not know it
+lets the registration run out as if nothing had come.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from lispfast.control.auth import sign, verify
+from lispfast.control.effects import Datagram, Timeout
+from lispfast.control.machine import consult, earliest
+from lispfast.control.mobility import Position, Source
+from lispfast.control.outbox import Outbox
+from lispfast.control.register_nonce import RegisterNonce
+from lispfast.model.addresses import CONTROL_PORT, Address, EidPrefix
+from lispfast.model.errors import WireError
+from lispfast.model.mapping import Mapping
+from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import MapServerSettings, Settings
+from lispfast.model.units import Minutes, Nonce, Seconds
+from lispfast.wire.map_notify import MapNotify, MapNotifyAck
+from lispfast.wire.map_register import MapRegister
+from lispfast.wire.records import eid_prefix, record_from_mapping
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+REFRESH = Seconds(60)  # RFC 9301 section 8.2
+LAPSE = Seconds(180)  # section 8.2: a Map-Server forgets after three minutes
+RETRY_FIRST = Seconds(1)  # section 5.7
+RETRY_MAX = Seconds(60)  # section 5.7
+PACKET_MAX = {4: 576, 6: 1280}  # section 5: the whole IP packet where the path's MTU is not known
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+HEADERS = {4: 28, 6: 48}  # IP and UDP
+MAX_NONCES = 64  # of one Map-Server that are told from an unsolicited Map-Notify's
+WARN_AFTER = 3  # sends without an answer: 7 s, when a lost datagram or two are no explanation any more
+REFRESH_SLACK = Seconds(5)
+RETRY_SLACK = Seconds(0.05)
+
+
+class State(StrEnum):
+    """Where a registration stands."""
+
+    PARKED = "parked"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    REFRESHING = "refreshing"
+    CLOSED = "closed"
+
+
+class Fact(StrEnum):
+    """What can happen to a registration."""
+
+    STRANDED = "stranded"
+    MOVED = "moved"
+    DUE = "due"
+    LAPSED = "lapsed"
+    CONFIRMED = "confirmed"
+    CLOSED = "closed"
+
+
+class Do(StrEnum):
+    """What follows."""
+
+    NOTHING = "nothing"
+    PARK = "park"
+    START = "start"
+    RETRY = "retry"
+    REFRESH = "refresh"
+    LAPSE = "lapse"
+    REST = "rest"
+    WITHDRAW = "withdraw"
+
+
+TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
+    (State.PARKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
+    (State.PARKED, Fact.MOVED): (State.REGISTERING, Do.START),
+    (State.PARKED, Fact.CLOSED): (State.CLOSED, Do.NOTHING),
+    (State.REGISTERING, Fact.MOVED): (State.REGISTERING, Do.START),
+    (State.REGISTERING, Fact.DUE): (State.REGISTERING, Do.RETRY),
+    (State.REGISTERING, Fact.CONFIRMED): (State.REGISTERED, Do.REST),
+    (State.REGISTERED, Fact.MOVED): (State.REGISTERING, Do.START),
+    (State.REGISTERED, Fact.DUE): (State.REFRESHING, Do.REFRESH),
+    (State.REFRESHING, Fact.MOVED): (State.REGISTERING, Do.START),
+    (State.REFRESHING, Fact.DUE): (State.REFRESHING, Do.RETRY),
+    (State.REFRESHING, Fact.LAPSED): (State.REGISTERING, Do.LAPSE),
+    (State.REFRESHING, Fact.CONFIRMED): (State.REGISTERED, Do.REST),
+    **{(s, Fact.STRANDED): (State.PARKED, Do.PARK) for s in (State.REGISTERING, State.REGISTERED, State.REFRESHING)},
+    **{(s, Fact.CLOSED): (State.CLOSED, Do.WITHDRAW) for s in (State.REGISTERING, State.REGISTERED, State.REFRESHING)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """One Map-Register on its way: which part of which generation of our locators, and when."""
+
+    generation: int
+    part: int
+    at: Seconds
+
+
+class Registration:
+    """The machine of one Map-Server."""
+
+    def __init__(self, server: MapServerSettings, nonce: RegisterNonce, outbox: Outbox) -> None:
+        self.server = server
+        self.state = State.PARKED
+        self.why = "no network"
+        self.since = Seconds(0)
+        self.next: Seconds | None = None
+        self.rtt: Seconds | None = None
+        self.confirmed_at: Seconds | None = None
+        self._nonce = nonce
+        self._outbox = outbox
+        self._source: Source | None = None
+        self._mappings: tuple[Mapping, ...] = ()
+        self._parts: list[tuple[Mapping, ...]] = []
+        self._unconfirmed: set[int] = set()
+        self._sent: OrderedDict[Nonce, _Sent] = OrderedDict()
+        self._generation = 0
+        self._attempt = 0
+        self._warned = ""
+
+    def handle_position(self, position: Position, now: Seconds) -> None:
+        """We stand elsewhere now; nothing happens where neither our locators nor the way out are others."""
+        source = position.source(self.server.address.version)
+        same = _way(source) == _way(self._source) and position.mappings == self._mappings
+        self._source, self._mappings = source, position.mappings
+        if same and self.state is not State.PARKED:
+            return
+        self._step(Fact.STRANDED if source is None else Fact.MOVED, now)
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """Retry or refresh if it is time."""
+        if self.next is None or self.next > now:
+            return
+        lapsed = self.confirmed_at is not None and now >= self.confirmed_at + LAPSE
+        self._step(Fact.LAPSED if lapsed and self.state is State.REFRESHING else Fact.DUE, now)
+
+    def handle_notify(self, message: MapNotify, datagram: Datagram, now: Seconds) -> bool:
+        """A Map-Notify from this Map-Server; whether it completed what was being registered."""
+        sent = self._sent.get(message.nonce)
+        if not verify(datagram.payload, message, self.server.key):
+            self._outbox.drop(ControlReason.MAC_WRONG)
+            if sent is not None and self.state is not State.CLOSED:
+                self._warn(f"refuses the key: its Map-Notify is signed with another one (key-id {message.key_id})")
+            return False
+        prefixes = self._prefixes(message)
+        if prefixes is None:
+            self._outbox.drop(ControlReason.EID_NOT_OURS)
+            return False
+        if sent is None:
+            self._acknowledge(message, datagram)
+            return False
+        if sent.generation != self._generation or sent.part not in self._unconfirmed:
+            self._outbox.drop(ControlReason.NONCE_UNKNOWN)  # a late answer to an earlier send
+            return False
+        if not prefixes.issuperset(mapping.prefix for mapping in self._parts[sent.part]):
+            self._warn("refuses some of the EID-prefixes: its Map-Notify leaves them out")
+            return False
+        return self._confirm(sent, now)
+
+    def close(self, now: Seconds) -> None:
+        """Leave in good order."""
+        if self.state is not State.CLOSED:
+            self._step(Fact.CLOSED, now)
+
+    def next_timeout(self) -> Timeout | None:
+        """When it retries or refreshes."""
+        if self.next is None:
+            return None
+        if self.state is State.REGISTERED:
+            return Timeout(self.next, REFRESH_SLACK, f"the registration with {self.server.address} is refreshed")
+        return Timeout(self.next, RETRY_SLACK, f"no Map-Notify from {self.server.address} yet")
+
+    def _step(self, fact: Fact, now: Seconds) -> None:
+        before = self.state
+        self.state, do = consult(TABLE, self.state, fact)
+        if before is not self.state:
+            self.since = now
+        match do:
+            case Do.PARK:
+                self._unconfirmed.clear()
+                self._rest(None, "no network")
+            case Do.START:
+                self._generation += 1
+                self._parts = self._split()
+                self._begin(now, "waits for the Map-Notify")
+            case Do.REFRESH:
+                self._begin(now, "refreshes")
+            case Do.RETRY:
+                self._retry(now)
+            case Do.LAPSE:
+                self._warn(f"does not answer, or refuses the key: no Map-Notify for {LAPSE:.0f} s")
+                self._retry(now)
+            case Do.REST:
+                self._warned = ""
+                self._rest(Seconds(now + REFRESH), "registered")
+            case Do.WITHDRAW:
+                self._withdraw()
+            case Do.NOTHING:
+                pass
+
+    def _rest(self, until: Seconds | None, why: str) -> None:
+        self.next, self.why = until, why
+
+    def _begin(self, now: Seconds, why: str) -> None:
+        self._unconfirmed = set(range(len(self._parts)))
+        self._attempt = 0
+        self.why = why
+        self._send(now)
+
+    def _retry(self, now: Seconds) -> None:
+        if self._attempt == WARN_AFTER and self.state is State.REGISTERING and not self._warned:
+            self._warn(f"does not answer, or refuses the key: no Map-Notify to {self._attempt} Map-Registers")
+        self._send(now)
+
+    def _send(self, now: Seconds) -> None:
+        wait = min(RETRY_FIRST * 2**self._attempt, RETRY_MAX)
+        self._attempt = min(self._attempt + 1, 1000)
+        for part in sorted(self._unconfirmed):
+            nonce = self._nonce.take()
+            self._sent[nonce] = _Sent(self._generation, part, now)
+            if len(self._sent) > MAX_NONCES:
+                self._sent.popitem(last=False)
+            self._emit(self._register(self._parts[part], nonce))
+            prefixes = ",".join(str(mapping.prefix) for mapping in self._parts[part])
+            fields: dict[str, str | int] = {"to": str(self.server.address), "eid_prefix": prefixes}
+            self._outbox.event("map-register-sent", **fields, nonce=f"{nonce:#018x}", attempt=self._attempt)
+        self.next = Seconds(now + wait) if self._unconfirmed else None
+
+    def _register(self, mappings: tuple[Mapping, ...], nonce: Nonce, *, want_map_notify: bool = True) -> MapRegister:
+        return MapRegister(
+            nonce,
+            tuple(record_from_mapping(mapping) for mapping in mappings),
+            proxy_reply=self.server.proxy_reply,
+            want_map_notify=want_map_notify,
+        )
+
+    def _emit(self, message: MapRegister | MapNotifyAck, port: int = CONTROL_PORT) -> None:
+        if self._source is not None:
+            self._outbox.send(sign(message, self.server.key), self._source, self.server.address, port)
+
+    def _split(self) -> list[tuple[Mapping, ...]]:
+        """Our mappings in as few messages as fit. One without a locator is registered with TTL 0: it is not reached."""
+        version = self.server.address.version
+        room = PACKET_MAX[version] - HEADERS[version]
+        parts: list[tuple[Mapping, ...]] = []
+        for mapping in self._mappings:
+            registered = mapping if mapping.locators else replace(mapping, ttl=Minutes(0))
+            longer = (*parts[-1], registered) if parts else (registered,)
+            if parts and len(sign(self._register(longer, Nonce(0)), self.server.key)) <= room:
+                parts[-1] = longer
+            else:
+                parts.append((registered,))
+        return parts
+
+    def _withdraw(self) -> None:
+        self._unconfirmed.clear()
+        self._rest(None, "closed")
+        for part in self._parts:
+            gone = tuple(replace(mapping, ttl=Minutes(0)) for mapping in part)
+            self._emit(self._register(gone, self._nonce.take(), want_map_notify=False))
+        self._outbox.event("map-register-withdrawn", to=str(self.server.address))
+
+    def _prefixes(self, message: MapNotify) -> set[EidPrefix] | None:
+        """The EID-prefixes that it names, None unless all of them are ours."""
+        try:
+            prefixes = {eid_prefix(record.eid, record.mask_len) for record in message.records}
+        except WireError:
+            return None
+        return prefixes if prefixes and prefixes <= {mapping.prefix for mapping in self._mappings} else None
+
+    def _acknowledge(self, message: MapNotify, datagram: Datagram) -> None:
+        """Answer an unsolicited Map-Notify (section 5.7): our own registration stays as we have it."""
+        acknowledgement = MapNotifyAck(message.nonce, message.records, identity=message.identity)
+        self._emit(acknowledgement, datagram.source.port)
+        self._outbox.event("map-notify-unsolicited", **{"from": str(self.server.address)})
+
+    def _confirm(self, sent: _Sent, now: Seconds) -> bool:
+        self._unconfirmed.discard(sent.part)
+        self.rtt = Seconds(now - sent.at)
+        rtt = round(self.rtt * 1_000_000)
+        self._outbox.event("map-notify-received", **{"from": str(self.server.address)}, rtt_us=rtt)
+        if self._unconfirmed:
+            return False
+        self.confirmed_at = now
+        self._step(Fact.CONFIRMED, now)
+        return True
+
+    def _warn(self, problem: str) -> None:
+        """Say it once, until it is registered again or another thing is wrong."""
+        self.why = problem
+        if self._warned != problem:
+            self._warned = problem
+            self._outbox.event("registration-lost", "warning", map_server=str(self.server.address), why=problem)
+
+
+def _way(source: Source | None) -> tuple[Address, int] | None:
+    return (source.address, source.ifindex) if source else None
+
+
+class Registrar:
+    """The registrations of a node."""
+
+    def __init__(self, settings: Settings, nonce: RegisterNonce, outbox: Outbox) -> None:
+        self.registrations = [Registration(server, nonce, outbox) for server in settings.map_servers]
+        self._outbox = outbox
+
+    @property
+    def complete(self) -> bool:
+        """Whether every Map-Server has confirmed where we are."""
+        return all(registration.state in (State.REGISTERED, State.REFRESHING) for registration in self.registrations)
+
+    def handle_position(self, position: Position, now: Seconds) -> None:
+        """We stand elsewhere now."""
+        for registration in self.registrations:
+            registration.handle_position(position, now)
+
+    def handle_notify(self, message: MapNotify, datagram: Datagram, now: Seconds) -> bool:
+        """A Map-Notify came; whether a Map-Server has confirmed where we are just now."""
+        for registration in self.registrations:
+            if registration.server.address == datagram.source.address:
+                fresh = registration.state is State.REGISTERING
+                return registration.handle_notify(message, datagram, now) and fresh
+        self._outbox.drop(ControlReason.SENDER_UNEXPECTED)
+        return False
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """Retry and refresh what is due."""
+        for registration in self.registrations:
+            registration.handle_timeout(now)
+
+    def close(self, now: Seconds) -> None:
+        """Leave in good order."""
+        for registration in self.registrations:
+            registration.close(now)
+
+    def next_timeout(self) -> Timeout | None:
+        """When the first of them retries or refreshes."""
+        return earliest(registration.next_timeout() for registration in self.registrations)

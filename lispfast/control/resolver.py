@@ -1,0 +1,365 @@
+"""Asks the mapping system: a Map-Request to a Map-Resolver and what became of it (RFC 9301 sections 5.3 and 6.1).
+
+One lookup a prefix at a time. It waits for its turn, is asked, and asked again each second until a Map-Reply with one
+of its nonces comes or its tries are used up:
+
+    state     fact        next      what is done
+    waiting   turn        asked     send to the preferred Map-Resolver
+    waiting   stranded    parked
+    waiting   moved       waiting
+    waiting   answered    done                              an earlier try was answered late
+    asked     unanswered  waiting   prefer the next Map-Resolver
+    asked     exhausted   done      tell that nobody answered
+    asked     moved       waiting   the reply goes to where we were: ask again
+    asked     stranded    parked
+    asked     answered    done
+    parked    moved       waiting
+    parked    stranded    parked
+    parked    answered    done                              it still came
+
+`stranded` is: no way out in the family of any Map-Resolver. A parked lookup has no timer.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from lispfast.control.effects import Timeout
+from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.machine import consult
+from lispfast.control.map_requests import encapsulated, question
+from lispfast.control.mobility import Position
+from lispfast.control.outbox import Outbox
+from lispfast.control.ratelimit import RateLimiter
+from lispfast.control.role import NonceSource
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.settings import Settings
+from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.addresses import WireAddress
+from lispfast.wire.records import wire_eid
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+REQUEST_INTERVAL = Seconds(1)  # RFC 9301 section 5.3: at most one a second for an EID-prefix
+RETRANSMITS_MAX = 10  # section 5.3: after so many without a reply ...
+PAUSE = Seconds(30)  # ... wait so long
+SOLICITED_INTERVAL = Seconds(3)  # section 6.1: recommended for SMR-invoked ones
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+MAX_LOOKUPS = 256  # at once; the oldest goes. The data plane stages no more EIDs than that either
+MAX_NONCES = 16  # of one lookup that are still answered
+SOLICITED_BURST = 3  # a second and a third move within 3 s are followed at once
+TOTAL_INTERVAL = Seconds(0.01)  # over all prefixes: a host that scans costs its Map-Resolver no more than 100/s
+TOTAL_BURST = 64
+HOLD = Seconds(5)  # how long packets are refused after nobody answered; then the next one asks anew
+WANTED = Seconds(10)  # a parked miss that no packet renewed for so long is not asked when a network comes
+MEMORY = 4096  # prefixes of which unanswered tries are remembered
+SLACK = Seconds(0.05)
+
+
+class State(StrEnum):
+    """Where a lookup stands."""
+
+    WAITING = "waiting"
+    ASKED = "asked"
+    PARKED = "parked"
+    DONE = "done"
+
+
+class Fact(StrEnum):
+    """What can happen to a lookup."""
+
+    TURN = "turn"
+    UNANSWERED = "unanswered"
+    EXHAUSTED = "exhausted"
+    ANSWERED = "answered"
+    MOVED = "moved"
+    STRANDED = "stranded"
+
+
+class Do(StrEnum):
+    """What follows."""
+
+    NOTHING = "nothing"
+    SEND = "send"
+    QUEUE = "queue"
+    ROTATE = "rotate"
+    GIVE_UP = "give-up"
+    FORGET = "forget"
+
+
+TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
+    (State.WAITING, Fact.TURN): (State.ASKED, Do.SEND),
+    (State.WAITING, Fact.STRANDED): (State.PARKED, Do.NOTHING),
+    (State.WAITING, Fact.MOVED): (State.WAITING, Do.QUEUE),
+    (State.WAITING, Fact.ANSWERED): (State.DONE, Do.FORGET),
+    (State.ASKED, Fact.UNANSWERED): (State.WAITING, Do.ROTATE),
+    (State.ASKED, Fact.EXHAUSTED): (State.DONE, Do.GIVE_UP),
+    (State.ASKED, Fact.MOVED): (State.WAITING, Do.QUEUE),
+    (State.ASKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
+    (State.ASKED, Fact.ANSWERED): (State.DONE, Do.FORGET),
+    (State.PARKED, Fact.MOVED): (State.WAITING, Do.QUEUE),
+    (State.PARKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
+    (State.PARKED, Fact.ANSWERED): (State.DONE, Do.FORGET),
+}
+
+
+class Purpose(StrEnum):
+    """Why a prefix is asked for."""
+
+    MISS = "miss"
+    REFRESH = "refresh"
+    SOLICITED = "solicited"
+
+
+@dataclass(slots=True)
+class Lookup:
+    """One prefix that is asked for; `sent` are its nonces with their times."""
+
+    asked: EidPrefix
+    purpose: Purpose
+    source_eid: WireAddress
+    inner_source: Address
+    wanted: Seconds
+    state: State = State.WAITING
+    tries: int = 0
+    again: bool = False
+    resolver: int = 0
+    sent: dict[Nonce, Seconds] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A nonce that matched: what was asked and how long the answer took."""
+
+    asked: EidPrefix
+    purpose: Purpose
+    rtt: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A miss that nobody answered: its packets are to be refused until then."""
+
+    asked: EidPrefix
+    until: Seconds
+
+
+class Resolver:
+    """The lookups of a node: `miss`, `refresh` and `solicit` ask, `answered` and `handle_timeout` tell the outcome."""
+
+    def __init__(self, settings: Settings, nonces: NonceSource, outbox: Outbox) -> None:
+        self._resolvers = settings.map_resolvers
+        self._tries = 1 + min(settings.map_request_retries, RETRANSMITS_MAX)
+        self._database = settings.database
+        self._nonces = nonces
+        self._outbox = outbox
+        self._position = Position()
+        self._preferred = 0
+        self._lookups: OrderedDict[EidPrefix, Lookup] = OrderedDict()
+        self._by_nonce: dict[Nonce, EidPrefix] = {}
+        self._timers: ExpiryQueue[EidPrefix] = ExpiryQueue()
+        self._per_prefix = RateLimiter(REQUEST_INTERVAL, 1)
+        self._solicited = RateLimiter(SOLICITED_INTERVAL, SOLICITED_BURST)
+        self._total = RateLimiter(TOTAL_INTERVAL, TOTAL_BURST)
+        self._failures: OrderedDict[EidPrefix, tuple[int, Seconds]] = OrderedDict()
+        self.displaced = 0
+
+    def __len__(self) -> int:
+        return len(self._lookups)
+
+    def lookups(self) -> list[Lookup]:
+        """Every lookup under way, oldest first."""
+        return list(self._lookups.values())
+
+    def paused(self, prefix: EidPrefix, now: Seconds) -> bool:
+        """Whether the prefix waits out the 30 s after its last unanswered retransmit."""
+        return self._not_before(prefix) > now
+
+    def miss(self, destination: Eid, source: Address, now: Seconds) -> None:
+        """A packet from our EID `source` waits for the mapping of `destination`."""
+        source_eid = wire_eid(Eid(source, destination.iid).prefix)
+        self._ask(Lookup(destination.prefix, Purpose.MISS, source_eid, source, now), now)
+
+    def refresh(self, cached: EidPrefix, now: Seconds) -> None:
+        """A cached prefix in use is about to run out."""
+        inner_source = self._inner_source(cached)
+        if inner_source is not None:
+            self._ask(Lookup(cached, Purpose.REFRESH, None, inner_source, now), now)
+
+    def solicit(self, cached: EidPrefix, source: EidPrefix | None, now: Seconds) -> None:
+        """An SMR came for a cached prefix; `source` is our EID-prefix that it was sent to, if it said."""
+        inner_source = self._inner_source(cached)
+        if inner_source is not None:
+            source_eid = wire_eid(source) if source else None
+            self._ask(Lookup(cached, Purpose.SOLICITED, source_eid, inner_source, now), now)
+
+    def match(self, nonce: Nonce) -> EidPrefix | None:
+        """What was asked with this nonce, None where nothing outstanding has it."""
+        return self._by_nonce.get(nonce)
+
+    def answered(self, nonce: Nonce, now: Seconds) -> Answered:
+        """A sound Map-Reply with this nonce came; KeyError unless `match` knows it."""
+        lookup = self._lookups[self._by_nonce[nonce]]
+        rtt = Seconds(now - lookup.sent[nonce])
+        if nonce == next(reversed(lookup.sent)):
+            self._preferred = lookup.resolver
+        self._failures.pop(lookup.asked, None)
+        self._step(lookup, Fact.ANSWERED, now)
+        if lookup.again:  # solicited once more after the request went out: this answer may be the old one
+            self._ask(Lookup(lookup.asked, Purpose.SOLICITED, lookup.source_eid, lookup.inner_source, now), now)
+        return Answered(lookup.asked, lookup.purpose, rtt)
+
+    def handle_position(self, position: Position, now: Seconds) -> None:
+        """We stand elsewhere now: replies would go to the old RLOCs, so what is under way is asked anew."""
+        self._position = position
+        self._failures = OrderedDict((p, f) for p, f in self._failures.items() if f[1] > now)
+        stranded = self._choose() is None
+        for lookup in list(self._lookups.values()):
+            stale = lookup.state is State.PARKED and lookup.wanted + WANTED < now
+            if not stranded and stale and lookup.purpose is Purpose.MISS:
+                self._forget(lookup)
+            else:
+                self._step(lookup, Fact.STRANDED if stranded else Fact.MOVED, now)
+
+    def handle_timeout(self, now: Seconds) -> list[Unanswered]:
+        """Ask those whose turn it is; the misses that nobody answered."""
+        failed = []
+        for asked in self._timers.pop_due(now):
+            lookup = self._lookups[asked]
+            if lookup.state is State.WAITING:
+                self._turn(lookup, now)
+                continue
+            exhausted = self._count_failure(asked, now) or lookup.tries >= self._tries
+            self._step(lookup, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
+            if exhausted and lookup.purpose is Purpose.MISS:
+                failed.append(Unanswered(asked, max(Seconds(now + HOLD), self._not_before(asked))))
+        return failed
+
+    def next_timeout(self) -> Timeout | None:
+        """When a lookup is to be asked, or asked again."""
+        at = self._timers.next()
+        return None if at is None else Timeout(at, SLACK, "a Map-Request waits for its answer or its turn")
+
+    def _ask(self, lookup: Lookup, now: Seconds) -> None:
+        known = self._lookups.get(lookup.asked)
+        if known is not None:
+            self._join(known, lookup)
+        if known is not None or not self._resolvers:
+            return
+        self._lookups[lookup.asked] = lookup
+        if len(self._lookups) > MAX_LOOKUPS:
+            self.displaced += 1
+            self._forget(next(iter(self._lookups.values())))
+        if self._choose() is None:
+            self._step(lookup, Fact.STRANDED, now)
+        else:
+            self._turn(lookup, now)
+
+    def _join(self, known: Lookup, other: Lookup) -> None:
+        known.wanted = other.wanted
+        if other.purpose is Purpose.SOLICITED:
+            known.again = known.tries > 0
+            if known.purpose is not Purpose.MISS:
+                known.purpose, known.source_eid = Purpose.SOLICITED, other.source_eid
+
+    def _turn(self, lookup: Lookup, now: Seconds) -> None:
+        """Ask now, or wait until every limit lets it."""
+        solicited = lookup.purpose is Purpose.SOLICITED
+        ready = [self._per_prefix.ready_at(lookup.asked, now), self._total.ready_at(None, now)]
+        ready.append(self._not_before(lookup.asked))
+        if solicited:
+            ready.append(self._solicited.ready_at(lookup.asked, now))
+        if max(ready) > now:
+            self._timers.set(lookup.asked, max(ready))
+            return
+        self._per_prefix.allow(lookup.asked, now)
+        self._total.allow(None, now)
+        if solicited:
+            self._solicited.allow(lookup.asked, now)
+        self._step(lookup, Fact.TURN, now)
+
+    def _step(self, lookup: Lookup, fact: Fact, now: Seconds) -> None:
+        lookup.state, do = consult(TABLE, lookup.state, fact)
+        if lookup.state is State.PARKED:
+            self._timers.discard(lookup.asked)
+        match do:
+            case Do.SEND:
+                self._send(lookup, now)
+            case Do.QUEUE:
+                lookup.tries = 0
+                self._turn(lookup, now)
+            case Do.ROTATE:
+                self._rotate(lookup)
+                self._turn(lookup, now)
+            case Do.GIVE_UP:
+                self._rotate(lookup)
+                self._forget(lookup)
+                fields = {"eid_prefix": str(lookup.asked), "purpose": lookup.purpose.value, "tries": lookup.tries}
+                self._outbox.event("map-request-failed", "warning", **fields)
+            case Do.FORGET:
+                self._forget(lookup)
+            case Do.NOTHING:
+                pass
+
+    def _send(self, lookup: Lookup, now: Seconds) -> None:
+        chosen = self._choose()
+        assert chosen is not None, "a stranded lookup is parked"
+        resolver = self._resolvers[chosen]
+        source = self._position.source(resolver.version)
+        assert source is not None, "chosen for it"
+        nonce = self._nonces()
+        lookup.tries += 1
+        lookup.again = False
+        lookup.resolver = chosen
+        lookup.sent[nonce] = now
+        self._by_nonce[nonce] = lookup.asked
+        if len(lookup.sent) > MAX_NONCES:  # every move starts the tries anew
+            oldest = next(iter(lookup.sent))
+            del lookup.sent[oldest], self._by_nonce[oldest]
+        solicited = lookup.purpose is Purpose.SOLICITED
+        request = question(lookup.asked, lookup.source_eid, self._position.rlocs, nonce, smr_invoked=solicited)
+        self._outbox.send(encapsulated(request, lookup.inner_source, lookup.asked), source, resolver)
+        self._timers.set(lookup.asked, Seconds(now + REQUEST_INTERVAL))
+        fields: dict[str, str | int] = {"eid_prefix": str(lookup.asked), "map_resolver": str(resolver)}
+        self._outbox.event("map-request-sent", **fields, purpose=lookup.purpose.value, attempt=lookup.tries)
+
+    def _choose(self) -> int | None:
+        """The preferred Map-Resolver, or the next one of a family that we have a way out of."""
+        count = len(self._resolvers)
+        order = ((self._preferred + step) % count for step in range(count))
+        return next((at for at in order if self._position.source(self._resolvers[at].version)), None)
+
+    def _rotate(self, lookup: Lookup) -> None:
+        if lookup.resolver == self._preferred:  # another lookup may have turned away from it already
+            self._preferred = (self._preferred + 1) % len(self._resolvers)
+
+    def _inner_source(self, cached: EidPrefix) -> Address | None:
+        """One of our EIDs of the family and instance-ID, else our RLOC of the family."""
+        for entry in self._database:
+            if entry.prefix.version == cached.version and entry.prefix.iid == cached.iid:
+                return entry.prefix.network.network_address
+        source = self._position.source(cached.version)
+        return source.address if source else None
+
+    def _count_failure(self, asked: EidPrefix, now: Seconds) -> bool:
+        """Count a try that nobody answered; whether it was the last before the 30 s."""
+        count = self._failures.get(asked, (0, Seconds(0)))[0] + 1
+        last = count > RETRANSMITS_MAX
+        self._failures[asked] = (0, Seconds(now + PAUSE)) if last else (count, Seconds(0))
+        self._failures.move_to_end(asked)
+        if len(self._failures) > MEMORY:
+            self._failures.popitem(last=False)
+        return last
+
+    def _not_before(self, prefix: EidPrefix) -> Seconds:
+        return self._failures.get(prefix, (0, Seconds(0)))[1]
+
+    def _forget(self, lookup: Lookup) -> None:
+        del self._lookups[lookup.asked]
+        self._timers.discard(lookup.asked)
+        for nonce in lookup.sent:
+            del self._by_nonce[nonce]

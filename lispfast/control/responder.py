@@ -1,0 +1,136 @@
+"""Answers Map-Requests and RLOC-probes for our own EIDs (RFC 9301 sections 5.4, 5.5 and 7.1).
+
+A Map-Request comes directly or, from a Map-Server, in an Encapsulated Control Message; a probe comes only directly
+(section 5.3). A solicitation is none of these and is never answered. A mapping that the request brought along is not
+used: it is not verified (section 5.3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+
+from lispfast.control.mobility import Position, Source
+from lispfast.control.outbox import Outbox
+from lispfast.control.ratelimit import RateLimiter
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.errors import WireError
+from lispfast.model.mapping import Mapping
+from lispfast.model.reasons import ControlReason
+from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.map_reply import MapReply
+from lispfast.wire.map_request import MapRequest, RequestRecord
+from lispfast.wire.records import eid_prefix, record_from_mapping, refused
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+REPLY_INTERVAL = Seconds(3)  # RFC 9301 section 5.4: recommended for a destination RLOC
+PACKET_MAX = {4: 576 - 28, 6: 1280 - 48}  # section 5: UDP payload of the largest packet for an unknown path
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+# The interval taken literally holds up a peer's second EID and its answer after our second move; the MUST is only to
+# limit the rate. So it counts for each (RLOC, EID-prefix) with a burst, beside a looser one for the RLOC alone.
+REPLY_BURST = 4
+RLOC_INTERVAL = Seconds(0.1)
+RLOC_BURST = 32
+MAX_RECORDS = 16  # of one Map-Request that are answered; a sender may only send one
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A Map-Request as it came: from where, to which of our addresses, and the port that wants the Map-Reply."""
+
+    request: MapRequest
+    sender: Address
+    receiver: Address
+    reply_port: int
+    encapsulated: bool
+
+
+class Responder:
+    """Holds no state but its rate limits: our mappings come with each position."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._position = Position()
+        self._per_prefix = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
+        self._per_rloc = RateLimiter(RLOC_INTERVAL, RLOC_BURST)
+
+    def handle_position(self, position: Position) -> None:
+        """We stand elsewhere now."""
+        self._position = position
+
+    def handle_request(self, asked: Asked, now: Seconds) -> None:
+        """Answer it, or count why not."""
+        if asked.request.probe and asked.encapsulated:
+            self._outbox.drop(ControlReason.PROBE_VIA_SYSTEM)
+            return
+        if asked.request.dont_reply:
+            self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+            return
+        destination = self._destination(asked)
+        if destination is None:
+            self._outbox.drop(ControlReason.NO_ITR_RLOC)
+            return
+        for record in asked.request.records[:MAX_RECORDS]:
+            self._answer(record, asked, destination, now)
+
+    def _answer(self, record: RequestRecord, asked: Asked, destination: Address, now: Seconds) -> None:
+        try:
+            prefix = eid_prefix(record.eid, record.mask_len)
+        except WireError:
+            self._outbox.drop(ControlReason.MALFORMED)
+            return
+        mapping = self._position.mapping(prefix)
+        if mapping is None:
+            self._outbox.drop(ControlReason.EID_NOT_OURS)
+            return
+        allowed = self._per_rloc.allow(destination, now) and self._per_prefix.allow((destination, mapping.prefix), now)
+        source = self._source(asked, destination)
+        if not allowed or source is None:
+            self._outbox.drop(ControlReason.RATE_LIMITED)
+            return
+        probed = asked.receiver if asked.request.probe else None
+        reply = self._reply(asked.request.nonce, mapping, probed, PACKET_MAX[destination.version])
+        self._outbox.send(reply.encode(), source, destination, asked.reply_port)
+        self._outbox.event("map-reply-sent", "debug", to=str(destination), eid_prefix=str(mapping.prefix))
+
+    def _reply(self, nonce: Nonce, mapping: Mapping, probed: Address | None, room: int) -> MapReply:
+        """The best match, and our more-specifics of it as far as they fit (section 5.5)."""
+        under = [m for m in self._position.mappings if m.prefix != mapping.prefix and mapping.prefix.covers(m.prefix)]
+        mappings = [replace(m, ttl=mapping.ttl) for m in (mapping, *under)]  # one TTL, so that they end together
+        records = tuple(record_from_mapping(_mark(m, probed)) for m in mappings)
+        reply = MapReply(nonce, records, probe=probed is not None)
+        while len(reply.records) > 1 and len(reply.encode()) > room:
+            reply = replace(reply, records=reply.records[:-1])
+        return reply
+
+    def _destination(self, asked: Asked) -> Address | None:
+        """The ITR-RLOC to answer to: the sender's own address if it is one, else the first that we can send to."""
+        usable = [rloc for rloc in asked.request.itr_rlocs if self._can_send(rloc)]
+        addresses = [rloc for rloc in usable if isinstance(rloc, IPv4Address | IPv6Address)]
+        return asked.sender if asked.sender in addresses else next(iter(addresses), None)
+
+    def _can_send(self, rloc: object) -> bool:
+        if not isinstance(rloc, IPv4Address | IPv6Address) or refused(rloc):
+            return False
+        own = any(m.prefix.version == rloc.version and rloc in m.prefix.network for m in self._position.mappings)
+        return not own and self._position.source(rloc.version) is not None
+
+    def _source(self, asked: Asked, destination: Address) -> Source | None:
+        """The address that was asked, so that a probe is answered by the locator probed; else the way out."""
+        addressed = self._position.source_at(asked.receiver)
+        if addressed is not None and addressed.address.version == destination.version:
+            return addressed
+        return self._position.source(destination.version)
+
+
+def covered(position: Position, prefix: EidPrefix) -> bool:
+    """Whether the prefix is ours: one of our EID-prefixes or inside one."""
+    return position.mapping(prefix) is not None
+
+
+def _mark(mapping: Mapping, probed: Address | None) -> Mapping:
+    """Set the p-bit on the locator that was probed (section 5.4)."""
+    return replace(mapping, locators=tuple(replace(loc, probed=loc.address == probed) for loc in mapping.locators))

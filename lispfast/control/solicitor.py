@@ -1,0 +1,242 @@
+"""Tells our peers that we moved: Solicit-Map-Requests (RFC 9301 section 6.1).
+
+One machine a node. The SMR-invoked Map-Request goes through the mapping system, which answers with our old locators
+until it has our registration; so SMRs go out after the Map-Notify, and where it is late both before and after it.
+
+    state    fact      next     what is done
+    quiet    moved     waiting  collect whom to tell, start the bound
+    quiet    notified  quiet
+    quiet    settled   quiet
+    quiet    stranded  quiet
+    waiting  moved     waiting  collect, start the bound anew
+    waiting  notified  early    tell them; another Map-Server has yet to confirm
+    waiting  settled   quiet    tell them
+    waiting  late      early    tell them without waiting longer
+    waiting  stranded  parked
+    early    moved     waiting  collect, start the bound
+    early    notified  early    tell them again
+    early    settled   quiet    tell them again
+    early    stranded  parked
+    parked   moved     waiting  collect, start the bound
+    parked   stranded  parked
+    parked   settled   parked                       a Map-Notify that was on its way
+    parked   notified  parked
+
+`notified` is: a Map-Server has confirmed the new locators; `settled`: the last one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from lispfast.control.effects import Timeout
+from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.machine import consult, earliest
+from lispfast.control.map_cache import IN_USE, MapCache
+from lispfast.control.map_requests import solicitation
+from lispfast.control.mobility import Position
+from lispfast.control.outbox import Outbox
+from lispfast.control.policy import Outlook, usable_locators
+from lispfast.control.ratelimit import RateLimiter
+from lispfast.control.role import NonceSource
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.forwarding import Traffic
+from lispfast.model.units import Seconds
+
+# --- From the RFC -----------------------------------------------------------------------------------------------------
+
+SMR_INTERVAL = Seconds(3)  # RFC 9301 section 6.1: recommended for a destination RLOC
+
+# --- Ours -------------------------------------------------------------------------------------------------------------
+
+# The interval counts for each (RLOC, EID-prefix) with a burst: taken literally it holds up a peer's second EID and a
+# second move. Each move may need two rounds, one before the Map-Notify and one after.
+SMR_BURST = 6
+NOTIFY_BOUND = Seconds(0.3)  # a Map-Server that is there answers in one round trip, 100 ms over a poor LTE
+MAX_TARGETS = 64  # peers are told newest first; who is left out asks again when its TTL ends
+SLACK = Seconds(0.02)
+
+
+class State(StrEnum):
+    """Where the telling stands."""
+
+    QUIET = "quiet"
+    WAITING = "waiting"
+    EARLY = "early"
+    PARKED = "parked"
+
+
+class Fact(StrEnum):
+    """What can happen."""
+
+    MOVED = "moved"
+    NOTIFIED = "notified"
+    SETTLED = "settled"
+    LATE = "late"
+    STRANDED = "stranded"
+
+
+class Do(StrEnum):
+    """What follows."""
+
+    NOTHING = "nothing"
+    COLLECT = "collect"
+    TELL = "tell"
+    PARK = "park"
+
+
+TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
+    (State.QUIET, Fact.MOVED): (State.WAITING, Do.COLLECT),
+    (State.QUIET, Fact.NOTIFIED): (State.QUIET, Do.NOTHING),
+    (State.QUIET, Fact.SETTLED): (State.QUIET, Do.NOTHING),
+    (State.QUIET, Fact.STRANDED): (State.QUIET, Do.NOTHING),
+    (State.WAITING, Fact.MOVED): (State.WAITING, Do.COLLECT),
+    (State.WAITING, Fact.NOTIFIED): (State.EARLY, Do.TELL),
+    (State.WAITING, Fact.SETTLED): (State.QUIET, Do.TELL),
+    (State.WAITING, Fact.LATE): (State.EARLY, Do.TELL),
+    (State.WAITING, Fact.STRANDED): (State.PARKED, Do.PARK),
+    (State.EARLY, Fact.MOVED): (State.WAITING, Do.COLLECT),
+    (State.EARLY, Fact.NOTIFIED): (State.EARLY, Do.TELL),
+    (State.EARLY, Fact.SETTLED): (State.QUIET, Do.TELL),
+    (State.EARLY, Fact.STRANDED): (State.PARKED, Do.PARK),
+    (State.PARKED, Fact.MOVED): (State.WAITING, Do.COLLECT),
+    (State.PARKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
+    (State.PARKED, Fact.NOTIFIED): (State.PARKED, Do.NOTHING),
+    (State.PARKED, Fact.SETTLED): (State.PARKED, Do.NOTHING),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom to tell: an RLOC, and the peer's EID-prefix as cached, None for a PITR or a sender that we do not know."""
+
+    rloc: Address
+    cached: EidPrefix | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One SMR: it is its own key among those that wait for the rate limit."""
+
+    target: Target
+    changed: EidPrefix
+
+
+def targets(
+    cache: MapCache,
+    outlook: Outlook,
+    outer_sources: dict[Address, Seconds],
+    proxy_itrs: Iterable[Address],
+    now: Seconds,
+) -> list[Target]:
+    """Whom we talked to in the last minute, newest first and at most MAX_TARGETS; the proxy-ITRs last.
+
+    RFC 9301 section 6.1 names those that we sent to. Peers that only sent to us would keep sending to the old place, so
+    outer sources count too: as the peer that the cache knows under that RLOC, else like a PITR.
+    """
+    aged: dict[Target, Seconds] = {}
+    known: dict[Address, list[EidPrefix]] = {}
+    for entry in cache.entries():
+        idle = cache.idle(entry.prefix, now)
+        locators = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
+        for locator in locators:
+            known.setdefault(locator.address, []).append(entry.prefix)
+            if idle is not None and idle <= IN_USE:
+                aged[Target(locator.address, entry.prefix)] = idle
+    for address, age in outer_sources.items():
+        if age <= IN_USE:
+            for prefix in known.get(address, [None]):
+                target = Target(address, prefix)
+                aged[target] = min(age, aged.get(target, age))
+    newest = sorted(aged, key=lambda target: aged[target])
+    proxies = [Target(proxy, None) for proxy in proxy_itrs]
+    return list(dict.fromkeys(newest[: MAX_TARGETS - len(proxies)] + proxies))[:MAX_TARGETS]
+
+
+class Solicitor:
+    """Sends SMRs at a change of our locators."""
+
+    def __init__(self, proxy_itrs: tuple[Address, ...], nonces: NonceSource, outbox: Outbox) -> None:
+        self.state = State.QUIET
+        self._proxy_itrs = proxy_itrs
+        self._nonces = nonces
+        self._outbox = outbox
+        self._position = Position()
+        self._outer_sources: dict[Address, tuple[Seconds, Seconds]] = {}
+        self._changed: dict[EidPrefix, None] = {}
+        self._targets: list[Target] = []
+        self._bound: Seconds | None = None
+        self._limit = RateLimiter(SMR_INTERVAL, SMR_BURST)
+        self._deferred: ExpiryQueue[_Message] = ExpiryQueue()
+
+    def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
+        """Note whom packets came from; only the last reading is kept."""
+        self._outer_sources = {address: (age, now) for address, age in traffic.outer_sources.items()}
+
+    def handle_move(
+        self, position: Position, changed: tuple[EidPrefix, ...], cache: MapCache, outlook: Outlook, now: Seconds
+    ) -> None:
+        """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last."""
+        self._position = position
+        if not position.ways:
+            self._step(Fact.STRANDED, now)
+        elif changed or self.state is State.PARKED:
+            self._changed.update(dict.fromkeys(changed))
+            sources = {address: Seconds(age + now - at) for address, (age, at) in self._outer_sources.items()}
+            fresh = targets(cache, outlook, sources, self._proxy_itrs, now)
+            # Who was to be told of the last move and was not yet is still to be told, after the fresh ones.
+            self._targets = list(dict.fromkeys(fresh + self._targets))[:MAX_TARGETS]
+            self._step(Fact.MOVED, now)
+
+    def handle_notified(self, settled: bool, now: Seconds) -> None:
+        """A Map-Server confirmed the new locators; `settled` says that it was the last."""
+        self._step(Fact.SETTLED if settled else Fact.NOTIFIED, now)
+
+    def handle_timeout(self, now: Seconds) -> None:
+        """Send what waited long enough."""
+        if self._bound is not None and self._bound <= now:
+            self._step(Fact.LATE, now)
+        for message in self._deferred.pop_due(now):
+            self._solicit(message, now)
+
+    def next_timeout(self) -> Timeout | None:
+        """When to stop waiting for the Map-Notify, or when the rate limit lets the next SMR go."""
+        bound = None if self._bound is None else Timeout(self._bound, SLACK, "peers wait to be told of the move")
+        at = self._deferred.next()
+        return earliest((bound, None if at is None else Timeout(at, SLACK, "an SMR waits for its rate limit")))
+
+    def _step(self, fact: Fact, now: Seconds) -> None:
+        self.state, do = consult(TABLE, self.state, fact)
+        if do is Do.NOTHING:
+            return
+        self._bound = Seconds(now + NOTIFY_BOUND) if do is Do.COLLECT else None
+        if do is Do.PARK:
+            self._deferred = ExpiryQueue()
+        if do is Do.TELL:
+            self._tell(now)
+        if self.state is State.QUIET:
+            self._changed.clear()
+            self._targets.clear()
+
+    def _tell(self, now: Seconds) -> None:
+        """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own."""
+        for target in self._targets:
+            for changed in self._changed:
+                cached = target.cached
+                if cached is None or (cached.version, cached.iid) == (changed.version, changed.iid):
+                    self._solicit(_Message(target, changed), now)
+
+    def _solicit(self, message: _Message, now: Seconds) -> None:
+        rloc = message.target.rloc
+        source = self._position.source(rloc.version)
+        if source is None:
+            return
+        if not self._limit.allow(message, now):
+            self._deferred.set(message, self._limit.ready_at(message, now))
+            return
+        cached = message.target.cached or message.changed
+        request = solicitation(message.changed, cached, self._position.rlocs, self._nonces())
+        self._outbox.send(request.encode(), source, rloc)
+        self._outbox.event("smr-sent", to=str(rloc), eid_prefix=str(message.changed))

@@ -64,6 +64,11 @@ class Netlink:
         self._listener: Any = None
         self._on_change: Callable[[], None] = _ignore
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be asked."""
+        return self._asker is not None
+
     async def open(self, on_change: Callable[[], None] | None = None) -> None:
         """Open both; `on_change` is called for each notification, and when some may have been lost."""
         self._on_change = on_change or _ignore

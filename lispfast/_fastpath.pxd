@@ -1,0 +1,142 @@
+# cython: language_level=3
+"""The C data plane as Cython sees it: the one place of `cdef extern`. The contracts stand in the headers."""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+
+cdef extern from "_native/address.h" nogil:
+    struct lf_address:
+        uint8_t bytes[16]
+        uint8_t family
+
+
+cdef extern from "_native/reasons.h" nogil:
+    enum:
+        LF_REASONS
+    const char *lf_reason_name(unsigned reason)
+
+
+cdef extern from "_native/locals.h" nogil:
+    struct lf_eid:
+        lf_address address
+        uint32_t iid
+
+
+cdef extern from "_native/index.h" nogil:
+    struct lf_key:
+        uint64_t high
+        uint64_t low
+        uint32_t iid
+        uint8_t family
+        uint8_t length
+
+    struct lf_entry:
+        lf_key key
+
+
+cdef extern from "_native/table.h" nogil:
+    enum lf_kind:
+        LF_ENCAPSULATE
+        LF_NATIVE
+        LF_REJECT
+        LF_DROP
+        LF_RESOLVE
+
+    struct lf_locator:
+        lf_address address
+        uint8_t slot
+        uint8_t priority
+        uint8_t weight
+        uint8_t header[8]
+        uint16_t port
+        uint16_t mtu
+
+    struct lf_verdict:
+        lf_locator locators[]
+
+    struct lf_prefix:
+        lf_entry entry
+
+    struct lf_use:
+        uint64_t packets
+        uint64_t bytes
+        uint64_t drops
+        uint64_t last_ms
+
+    struct lf_table:
+        pass
+
+    const lf_prefix *lf_table_next(const lf_table *table, size_t *cell)
+    lf_use lf_prefix_use(const lf_prefix *prefix, unsigned workers)
+
+
+cdef extern from "_native/transaction.h" nogil:
+    enum lf_error:
+        LF_OK
+        LF_NO_MEMORY
+
+    enum lf_part:
+        LF_PART_NONE
+        LF_PART_PUT
+        LF_PART_WITHDRAW
+        LF_PART_LOCAL
+        LF_PART_SOURCE
+
+    struct lf_problem:
+        lf_error error
+        lf_part part
+        size_t item
+
+    struct lf_transaction:
+        pass
+
+    lf_transaction *lf_transaction_new(const lf_table *table)
+    void lf_transaction_free(lf_transaction *transaction)
+    lf_verdict *lf_transaction_put(lf_transaction *transaction, uint32_t iid, const lf_address *network,
+                                   unsigned length, lf_kind kind, unsigned reject_code, unsigned locators)
+    bint lf_transaction_withdraw(lf_transaction *transaction, uint32_t iid, const lf_address *network, unsigned length)
+    bint lf_transaction_local(lf_transaction *transaction, const lf_eid *eids, size_t count)
+    bint lf_transaction_source(lf_transaction *transaction, unsigned slot, const lf_address *address, uint32_t ifindex)
+    const char *lf_error_text(lf_error error)
+
+
+cdef extern from "_native/ring.h" nogil:
+    struct lf_punt:
+        lf_address destination
+        lf_address source
+        uint32_t iid
+
+
+cdef extern from "_native/counters.h" nogil:
+    struct lf_totals:
+        uint64_t drops[1]
+        uint64_t packets_out
+        uint64_t bytes_out
+        uint64_t packets_in
+        uint64_t bytes_in
+        uint64_t punts
+        uint64_t staged
+
+
+cdef extern from "_native/engine.h" nogil:
+    struct lf_engine:
+        pass
+
+    lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port)
+    void lf_engine_free(lf_engine *engine)
+    int lf_engine_start(lf_engine *engine)
+    void lf_engine_stop(lf_engine *engine)
+    lf_problem lf_engine_commit(lf_engine *engine, lf_transaction *transaction)
+    int lf_engine_punt_fd(const lf_engine *engine)
+    void lf_engine_punt_rearm(lf_engine *engine)
+    bint lf_engine_punt_take(lf_engine *engine, lf_punt *punt)
+    lf_table *lf_engine_table(lf_engine *engine)
+    unsigned lf_engine_workers(const lf_engine *engine)
+    lf_totals lf_engine_totals(const lf_engine *engine)
+    bint lf_engine_peer(const lf_engine *engine, uint32_t *place, lf_address *address, uint64_t *last_ms)
+    bint lf_engine_has_family(const lf_engine *engine, unsigned family)
+    bint lf_engine_tun_lost(const lf_engine *engine)
+    uint64_t lf_engine_now_ms()
+    enum:
+        LF_READERS_MAX

@@ -1,0 +1,25 @@
+/* The way out of one packet: is it ours to tunnel, and the LISP header in front of it. */
+#ifndef LF_ENCAP_H
+#define LF_ENCAP_H
+
+#include "forward.h"
+#include "reasons.h"
+
+/* From RFC 9300 section 5.3. */
+enum { LF_HEADER = 8 };
+
+/* Bytes that a caller leaves free in front of a packet; more than the LISP header, so that what an offload needs in
+ * front of it fits too. */
+enum { LF_HEADROOM = 64 };
+
+/* Reads a packet that came from the TUN and checks that it may leave: LF_PASS with the packet and the instance-ID that
+ * its source belongs to, or the reason to drop it. A packet to an EID of our own is LF_NOT_UNICAST: the kernel delivers
+ * those itself, so one that gets here would loop. */
+enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length, struct lf_packet *packet,
+                              uint32_t *iid);
+
+/* Writes the locator's LISP header into the headroom in front of the packet; returns the first byte of what goes into
+ * the UDP datagram, LF_HEADER + packet->length bytes. */
+uint8_t *lf_encap(const struct lf_packet *packet, const struct lf_locator *locator);
+
+#endif

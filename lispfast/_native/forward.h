@@ -1,0 +1,25 @@
+/* Where an outbound packet goes: longest match, then a locator by priority and weight. */
+#ifndef LF_FORWARD_H
+#define LF_FORWARD_H
+
+#include "packet.h"
+#include "table.h"
+
+struct lf_route {
+    enum lf_kind kind;        /* LF_RESOLVE also where nothing matched */
+    struct lf_prefix *prefix; /* NULL where nothing matched */
+    unsigned reject_code;
+    /* For LF_ENCAPSULATE; both NULL where no locator is usable: each has priority 255 or lacks a source RLOC. */
+    const struct lf_locator *locator;
+    const struct lf_source *source;
+};
+
+/* All packets of a flow have the same hash: addresses, protocol and, where every packet of the flow shows them, ports
+ * (RFC 9300 sections 5.3 and 12). Fragments of a packet hash by address alone. */
+uint32_t lf_flow_hash(const struct lf_packet *packet);
+
+/* Among the usable locators of the lowest priority (RFC 9301 section 5.4), the one that the hash falls on; a locator's
+ * share is its weight, all shares equal where every weight is 0. */
+struct lf_route lf_forward(struct lf_view view, uint32_t iid, const struct lf_packet *packet);
+
+#endif

@@ -6,9 +6,11 @@ module may assume a thread, a file descriptor of a worker, or a batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from lispfast.model.addresses import DATA_PORT
+from lispfast.model.errors import HostError
 from lispfast.model.forwarding import Punt, Traffic, Transaction
 from lispfast.model.reasons import DataReason
 
@@ -42,3 +44,17 @@ class DataPlane(Protocol):
 
     def describe(self) -> Mapping[str, str | int]:
         """What is in use: `backend`, `workers` and each optional kernel feature with its outcome."""
+
+
+def open_tun_dataplane(tun_fds: Sequence[int], *, port: int = DATA_PORT) -> DataPlane:
+    """The `tun` backend over the queues of one TUN device: a worker thread each.
+
+    The descriptors (IFF_TUN | IFF_NO_PI, one packet a read) stay the caller's, who closes them after stop(). HostError
+    if the extension was not built.
+    """
+    try:
+        from lispfast._fastpath import Engine
+    except ImportError as error:
+        problem = f"the compiled data plane cannot be loaded ({error})"
+        raise HostError(problem, "build it: pip install . (it needs a C compiler)") from None
+    return Engine(tun_fds, port=port)

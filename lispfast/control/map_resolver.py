@@ -129,10 +129,10 @@ class MapResolver:
         self._outbox.event(
             "map-reply-sent",
             "debug",
-            eid=str(asked),
-            destination=str(itr),
+            to=str(itr),
+            asked=str(asked),
             eid_prefix=str(best.prefix),
-            locators=len(best.locators),
+            locators=",".join(str(locator.address) for locator in best.locators),
             action=best.action.name.lower().replace("_", "-"),
             ttl=best.ttl,
         )
@@ -155,7 +155,7 @@ class MapResolver:
             datagram = arrival.datagram
             message = EncapsulatedControl.wrap(datagram.source, datagram.destination, datagram.payload, to_etr=True)
         self._outbox.put(_send(message.encode(), Endpoint(etr, CONTROL_PORT), arrival.datagram))
-        self._outbox.event("map-request-forwarded", "debug", eid=str(asked), etr=str(etr), itr=str(arrival.source))
+        self._outbox.event("map-request-forwarded", "debug", to=str(etr), asked=str(asked), itr=str(arrival.source))
         return None
 
     def _choose_itr(self, rlocs: tuple[WireAddress, ...], datagram: Datagram) -> Address | None:

@@ -123,7 +123,7 @@ class MapServer:
             return {
                 "sites": [self._view_site(site, now) for site in self._sites],
                 "static": [
-                    {"eid": str(m.prefix), "ttl": m.ttl, "locators": [_view_locator(loc) for loc in m.locators]}
+                    {"eid_prefix": str(m.prefix), "ttl": m.ttl, "locators": [_view_locator(loc) for loc in m.locators]}
                     for m in self._settings.static_registrations
                 ],
             }
@@ -146,7 +146,7 @@ class MapServer:
     def _expire(self, now: Seconds) -> None:
         for prefix, change in self._registrations.expire(now):
             if change is Change.GONE:
-                self._outbox.event("registration-expired", eid=str(prefix))
+                self._outbox.event("registration-expired", eid_prefix=str(prefix))
 
     def _view_status(self, now: Seconds) -> dict[str, object]:
         timeout = self.poll_timeout()
@@ -157,7 +157,8 @@ class MapServer:
             "sites_registered": len(registered),
             "registrations": len(self._registrations),
             "static_registrations": len(self._settings.static_registrations),
-            "next_timeout": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
+            "next": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
+            "drops": {reason.value: count for reason, count in self.drops().items() if count},
         }
 
     def _view_site(self, site: Site, now: Seconds) -> dict[str, object]:
@@ -165,7 +166,7 @@ class MapServer:
         exact = self._registrations.prefixes.get(site.prefix)
         registrations = [r for r in (exact, *(r for _, r in found)) if r is not None and r.site.prefix == site.prefix]
         return {
-            "eid": str(site.prefix),
+            "eid_prefix": str(site.prefix),
             "state": "registered" if registrations else "unregistered",
             "accept_more_specifics": site.accept_more_specifics,
             "proxy_reply": site.proxy_reply,
@@ -176,20 +177,20 @@ class MapServer:
 def _view_registration(registration: Registration, now: Seconds) -> dict[str, object]:
     mapping = registration.mapping
     return {
-        "eid": str(mapping.prefix),
+        "eid_prefix": str(mapping.prefix),
         "ttl": mapping.ttl,
         "locators": [_view_locator(locator) for locator in mapping.locators],
         "proxy_reply": registration.proxy_reply,
         "registerers": len(registration.entries),
         "last_registerer": str(registration.latest.source),
-        "since": round(now - registration.since, 3),
+        "uptime": round(now - registration.since, 3),
         "expires": round(registration.expires - now, 3),
     }
 
 
 def _view_locator(locator: Locator) -> dict[str, object]:
     return {
-        "rloc": str(locator.address),
+        "address": str(locator.address),
         "priority": locator.priority,
         "weight": locator.weight,
         "reachable": locator.reachable,

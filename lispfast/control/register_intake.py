@@ -49,10 +49,10 @@ _LEVELS = {Change.NEW: "info", Change.CHANGED: "info", Change.GONE: "info"}
 class RefusedError(LispfastError):
     """A Map-Register is not accepted, and why."""
 
-    def __init__(self, reason: ControlReason, eid: str = "") -> None:
+    def __init__(self, reason: ControlReason, eid_prefix: str = "") -> None:
         super().__init__(reason.value)
         self.reason = reason
-        self.eid = eid
+        self.eid_prefix = eid_prefix
 
 
 class RegisterIntake:
@@ -73,9 +73,9 @@ class RegisterIntake:
         except RefusedError as refusal:
             self._outbox.drop(refusal.reason)
             if self._refusals.allow((datagram.source.address, refusal.reason), now):
-                fields = {"reason": refusal.reason.value, "source": str(datagram.source)}
-                if refusal.eid:
-                    fields["eid"] = refusal.eid
+                fields = {"reason": refusal.reason.value, "from": str(datagram.source)}
+                if refusal.eid_prefix:
+                    fields["eid_prefix"] = refusal.eid_prefix
                 self._outbox.event("map-register-refused", "warning", **fields)
 
     def _take(self, message: MapRegister, datagram: Datagram, now: Seconds) -> None:
@@ -99,7 +99,8 @@ class RegisterIntake:
         notify = _notify(message, datagram, key) if message.want_map_notify else None
         self._guard.remember(datagram.payload, notify, now)
         if notify is not None:
-            self._send(notify, message)
+            self._outbox.put(notify)
+            self._outbox.event("map-notify-sent", to=str(notify.destination), nonce=f"{message.nonce:#018x}")
         return None
 
     def _site_of(self, mapping: Mapping) -> Site:
@@ -126,11 +127,11 @@ class RegisterIntake:
         self._outbox.event(
             "map-register-accepted",
             _LEVELS.get(change, "debug"),
-            eid=str(mapping.prefix),
-            source=str(datagram.source),
-            nonce=f"{message.nonce:016x}",
+            **{"from": str(datagram.source)},
+            eid_prefix=str(mapping.prefix),
+            locators=",".join(str(locator.address) for locator in mapping.locators),
+            nonce=f"{message.nonce:#018x}",
             change=change.value,
-            rlocs=" ".join(str(locator.address) for locator in mapping.locators),
         )
 
     def _repeat(self, datagram: Datagram, now: Seconds) -> None:
@@ -141,11 +142,6 @@ class RegisterIntake:
             self._outbox.put(notify)
         else:
             self._outbox.drop(ControlReason.RATE_LIMITED)
-
-    def _send(self, notify: Send, message: MapRegister) -> None:
-        self._outbox.put(notify)
-        nonce = f"{message.nonce:016x}"
-        self._outbox.event("map-notify-sent", destination=str(notify.destination), nonce=nonce)
 
 
 def _mappings(message: MapRegister) -> list[Mapping]:

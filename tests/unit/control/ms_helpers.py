@@ -25,7 +25,7 @@ from lispfast.wire.records import EidRecord, eid_prefix, record_from_mapping, wi
 KEY = Key(b"the shared secret", KeyType.HMAC_SHA256)
 OTHER_KEY = Key(b"another secret", KeyType.HMAC_SHA256)
 
-SERVER = endpoint = Endpoint(ip_address("192.0.2.1"), CONTROL_PORT)
+SERVER = Endpoint(ip_address("192.0.2.1"), CONTROL_PORT)
 SERVER_V6 = Endpoint(ip_address("2001:db8::1"), CONTROL_PORT)
 ETR = Endpoint(ip_address("198.51.100.7"), CONTROL_PORT)
 ITR = Endpoint(ip_address("203.0.113.9"), CONTROL_PORT)
@@ -141,7 +141,7 @@ class Bench:
         found: dict[str, list[str]] = {}
         for one in self.sites():
             for registration in one["registrations"]:  # type: ignore[attr-defined]
-                found[registration["eid"]] = [locator["rloc"] for locator in registration["locators"]]
+                found[registration["eid_prefix"]] = [locator["address"] for locator in registration["locators"]]
         return found
 
 

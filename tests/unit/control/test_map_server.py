@@ -92,7 +92,7 @@ def refused(bench, reason, *args, **kwargs):
     assert (bench.registered(), bench.saved) == before
     assert bench.dropped == {reason: 1}
     (event,) = [event for event in bench.events if event.name == "map-register-refused"]
-    assert (event.level, event.fields["reason"], event.fields["source"]) == ("warning", reason.value, str(ETR))
+    assert (event.level, event.fields["reason"], event.fields["from"]) == ("warning", reason.value, str(ETR))
 
 
 def test_refusals(bench):
@@ -303,12 +303,13 @@ def test_views(bench):
     bench.later(10)
     status = bench.server.view("status", bench.now)
     assert (status["mode"], status["sites"], status["sites_registered"], status["registrations"]) == ("MS", 3, 1, 1)
-    assert status["next_timeout"] == {"in": 170.0, "why": "a registration times out"}
-    states = {one["eid"]: one["state"] for one in bench.sites()}
+    assert status["next"] == {"in": 170.0, "why": "a registration times out"}
+    states = {one["eid_prefix"]: one["state"] for one in bench.sites()}
     assert states == {HOME: "registered", "10.2.0.0/16": "unregistered", "2001:db8:1::/48": "unregistered"}
     (shown,) = bench.sites()[0]["registrations"]
-    assert (shown["since"], shown["expires"], shown["last_registerer"]) == (10.0, 170.0, str(ETR))
+    assert (shown["uptime"], shown["expires"], shown["last_registerer"]) == (10.0, 170.0, str(ETR))
     assert KEY.secret.decode() not in str((status, bench.sites(), bench.events))
+    assert status["drops"] == {}
     with pytest.raises(KeyError):
         bench.server.view("map-cache", bench.now)
 
@@ -316,7 +317,7 @@ def test_views(bench):
 def test_static_registrations_are_shown():
     bench = Bench(static=(mapping("10.9.0.0/16", RLOC),))
     (shown,) = bench.server.view("sites", bench.now)["static"]
-    assert (shown["eid"], shown["locators"][0]["rloc"]) == ("10.9.0.0/16", RLOC)
+    assert (shown["eid_prefix"], shown["locators"][0]["address"]) == ("10.9.0.0/16", RLOC)
 
 
 def test_a_locator_of_an_unknown_kind_is_ignored(bench):

@@ -56,7 +56,7 @@ class Figures:
     def facts(self) -> list[tuple[str, str]]:
         """The figures that stand beside the picture: value and name."""
         return [
-            (f"{self.gap_ms or 0:.1f} ms", "gap between the last and the first probe, net of the link"),
+            (f"{self.gap_ms or 0:.1f} ms", "gap, once the new link was usable"),
             (f"{self.tcp_stall_ms or 0:.0f} ms", "TCP stood still"),
             (f"{self.gbps or 0:.2f} Gbit/s", "mean of the whole download"),
             ("SHA-256 matches" if self.sha256_ok else "SHA-256 DIFFERS", "over one TCP connection"),

@@ -60,7 +60,7 @@ class Driver:
         self._step(step)
 
     def view(self, noun: str) -> dict[str, object]:
-        """The role's state under a noun, the data plane's use up to now included; KeyError for a noun it does not have."""
+        """The role's state under a noun, with the data plane's use up to now; KeyError for a noun that it has not."""
         self._traffic()
         return self._role.view(noun, self._now())
 

@@ -7,6 +7,10 @@ from typing import Protocol
 
 from lispfast.control.effects import Commit, Effect, Persist, Send
 from lispfast.dataplane import DataPlane
+from lispfast.model.errors import HostError
+
+MAX_REMEMBERED = 1024
+"""Failures kept so as not to be told again; forgetting one only means saying it once more."""
 
 
 class Sender(Protocol):
@@ -20,7 +24,7 @@ class Keeper(Protocol):
     """What keeps numbers across restarts."""
 
     def put(self, key: str, value: int) -> None:
-        """Keep it; on return it is on disk."""
+        """Keep it; on return it is on disk. HostError if the disk does not take it."""
 
 
 class Effector:
@@ -37,7 +41,7 @@ class Effector:
         self._keeper = keeper
         self._dataplane = dataplane
         self._warn = warn
-        self._failing: dict[str, int | None] = {}
+        self._failing: dict[str, str] = {}
 
     def carry_out(self, effects: list[Effect]) -> None:
         """All of them in order. A datagram that cannot be sent is lost like one on the way: the core retries."""
@@ -57,22 +61,22 @@ class Effector:
         try:
             self._sender.send(send)
         except OSError as error:
-            self._report("send-failed", destination, error)
+            self._report("send-failed", destination, error.strerror or str(error))
         else:
             self._failing.pop(destination, None)
 
     def _persist(self, key: str, value: int) -> None:
         try:
             self._keeper.put(key, value)
-        except OSError as error:
-            self._report("state-not-saved", key, error)
+        except HostError as error:
+            self._report("state-not-saved", key, str(error))
         else:
             self._failing.pop(key, None)
 
-    def _report(self, event: str, subject: str, error: OSError) -> None:
-        if self._failing.get(subject, -1) == error.errno:
+    def _report(self, event: str, subject: str, problem: str) -> None:
+        if self._failing.get(subject) == problem:
             return
-        if len(self._failing) >= 1024:  # bounded: forgetting only means saying it once more
+        if len(self._failing) >= MAX_REMEMBERED:
             self._failing.clear()
-        self._failing[subject] = error.errno
-        self._warn(event, {"subject": subject, "error": error.strerror or str(error)})
+        self._failing[subject] = problem
+        self._warn(event, {"subject": subject, "error": problem})

@@ -52,6 +52,10 @@ class NumberStore:
         """The number under a key, None if none was ever put."""
         return self._numbers.get(key)
 
+    def all(self) -> dict[str, int]:
+        """Every number by its key."""
+        return dict(self._numbers)
+
     def put(self, key: str, value: int) -> None:
         """Keep a number; HostError if the disk does not take it, and then the old value stands."""
         numbers = {**self._numbers, key: value}

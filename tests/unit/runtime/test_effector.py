@@ -7,6 +7,7 @@ import pytest
 
 from lispfast.control.effects import Commit, Effect, Persist, Send
 from lispfast.model.addresses import Endpoint
+from lispfast.model.errors import HostError
 from lispfast.model.forwarding import Transaction
 from lispfast.runtime.effector import Effector
 
@@ -29,7 +30,7 @@ class World:
 
     def put(self, key: str, value: int) -> None:
         if self.error:
-            raise self.error
+            raise HostError("the disk is full", "free space")
         self.done.append(f"persist {key}={value}")
 
     def commit(self, transaction: Transaction) -> None:

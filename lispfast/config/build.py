@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from lispfast.config.checks import Draft, Placed, check
+from lispfast.config.checks import MAX_LOCATORS, Draft, Placed, check
 from lispfast.config.grammar import Assignment, Section
 from lispfast.config.problems import Report, did_you_mean, quote
 from lispfast.config.reader import Reader
@@ -235,6 +235,8 @@ def _address_locators(reader: Reader, draft: Draft) -> tuple[Locator, ...] | Non
         locator = placed.value
         found.append(Locator(locator.address, locator.priority, locator.weight))
         draft.foreign_locators.append(Placed(locator.address, placed.span))
+    if len(found) > MAX_LOCATORS:
+        reader.error(reader.span, f"{reader.section.name} has more than {MAX_LOCATORS} locators")
     reader.sound = reader.sound and sound
     return tuple(found) if sound else None
 

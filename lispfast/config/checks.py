@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import Generic, TypeVar
 
 from lispfast.config.problems import WHOLE_FILE, Report, Span
@@ -20,6 +21,8 @@ from lispfast.model.settings import (
 )
 
 T = TypeVar("T")
+
+MAX_LOCATORS = 255  # RFC 9301 section 5.4: the locator count of a record has 8 bits
 
 _NODE_SECTIONS = ("database-mapping", "map-server", "static-map-cache", "proxy-etr", "proxy-etr-ipv4", "proxy-etr-ipv6")
 _SERVER_SECTIONS = ("lisp-site", "ms-static-registered-site")
@@ -80,18 +83,24 @@ class Draft:
         """Add a database-mapping; the early dialect has one for each interface, and their locators go together."""
         known = self.database.get(mapping.prefix)
         names = {_locator_name(locator) for locator in known.value.locators} if known else set()
+        fresh: list[InterfaceLocator | AddressLocator] = []
         for placed in locators:
             name = _locator_name(placed.value)
             if name in names:
                 self.error(placed.span, f"{name} is already a locator of {mapping.prefix}")
+            elif len(names) == MAX_LOCATORS:
+                self.error(placed.span, f"{mapping.prefix} has more than {MAX_LOCATORS} locators")
+                break
+            else:
+                fresh.append(placed.value)
             names.add(name)
         self.own_locators += locators
         if known is None:
-            self.database[mapping.prefix] = Placed(mapping, span)
+            self.database[mapping.prefix] = Placed(replace(mapping, locators=tuple(fresh)), span)
             return
         if ttl_span and mapping.ttl != known.value.ttl:
             self.report.warning(ttl_span, f"{mapping.prefix} has another ttl in line {known.span.line}, which counts")
-        merged = replace(known.value, locators=known.value.locators + mapping.locators)
+        merged = replace(known.value, locators=known.value.locators + tuple(fresh))
         self.database[mapping.prefix] = Placed(merged, known.span)
 
 
@@ -192,8 +201,13 @@ def _check_reach(draft: Draft) -> None:
             if isinstance(p.value, AddressLocator)
         ),
     ]
+    own = {prefix.network: prefix for prefix in draft.database}
+    lengths = {(network.version, network.prefixlen) for network in own}
     for what, placed in needed:
-        for prefix in draft.database:
-            if placed.value in prefix.network:
+        for version, length in lengths:
+            if version != placed.value.version:
+                continue
+            prefix = own.get(ip_network((placed.value, length), strict=False))
+            if prefix is not None:
                 text = f"{what} {placed.value} is inside the EID-prefix {prefix}"
                 draft.error(placed.span, text, "it must be reached outside the tunnel")

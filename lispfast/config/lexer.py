@@ -46,10 +46,10 @@ class Token:
 _SPACE = re.compile(r"[ \t\r\n\f\v\ufeff]+")
 _LINE_COMMENT = re.compile(r"(?:#|//)[^\n]*")
 _PLACEHOLDER = re.compile(r"""(?:<[^<>\n#"'{}=]*>|\[[^\[\]\n#"'{}=]*\]|\.{2,})(?=[ \t\r\n,{}]|$)""")
-_WORD = re.compile(r"""(?:\$\{[^}\n]*\}|/(?!\*)|[^ \t\r\n#"'={}()+,/\x00-\x1f\x7f])+""")
+_WORD = re.compile(r"""(?:\$\{[^}\n]{0,255}\}|/(?!\*)|[^ \t\r\n#"'={}()+,/\x00-\x1f\x7f])+""")
 _SYMBOLS = {kind.value: kind for kind in TokenKind if not kind.value[0].isalpha()}
 _SYMBOL = re.compile(r"\+=|[{}=,()]")
-_VARIABLE = re.compile(r"\$\{([^}\n]*)\}")
+_VARIABLE = re.compile(r"\$\{([^}\n]{0,255})\}")
 _ESCAPE = re.compile(
     r"\\(?:(?P<octal>[0-7]{1,3})(?![0-9])|(?P<digits>[0-9]+)|x(?P<hex>[0-9A-Fa-f]{1,2})|(?P<one>.|\n))"
 )

@@ -72,6 +72,11 @@ class Report:
         else:
             self._more = True
 
+    @property
+    def full(self) -> bool:
+        """Whether nothing more is listed, so that a hint would be work for nothing."""
+        return len(self._found) >= MAX_PROBLEMS
+
     def problems(self) -> tuple[Problem, ...]:
         """Each problem once, in the order of the file; a last error says if there were too many to list."""
         found = sorted(dict.fromkeys(self._found), key=lambda p: (p.line, p.column))
@@ -89,7 +94,13 @@ def quote(text: str) -> str:
     return f'"{safe}"'
 
 
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a mistyped one was probably meant to be."""
+    near = get_close_matches(word.lower()[:SHOWN_LENGTH], list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint with the known word that is nearest, or nothing where none is near."""
-    near = get_close_matches(word.lower()[:SHOWN_LENGTH], list(known), n=1, cutoff=0.6)
-    return f'did you mean "{near[0]}"?' if near else ""
+    near = nearest(word, known)
+    return f'did you mean "{near}"?' if near else ""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from lispfast.config.grammar import Assignment, Entry, Section, Value
-from lispfast.config.problems import Report, Span, did_you_mean, quote
+from lispfast.config.problems import Report, Span, did_you_mean, nearest, quote
 from lispfast.config.schema import KEY_TYPES, Kind, Option, options
 from lispfast.config.values import (
     SOCKET_PATH_LENGTH,
@@ -37,6 +37,7 @@ class Reader:
         self.rows = options(rows)
         self.sound = True
         self._parent = parent
+        self._mistyped: set[str] = set()
         self._given: dict[str, Assignment] = {}
         self._lists: dict[str, list[Assignment]] = {}
         self.sections: list[tuple[Option, Section]] = []
@@ -57,7 +58,8 @@ class Reader:
         self.report.error(span, text, hint)
 
     def _attempted(self, name: str) -> bool:
-        return any(entry.name == name for entry in self.section.entries)
+        """Whether an error already says what became of the key."""
+        return name in self._mistyped or any(entry.name == name for entry in self.section.entries)
 
     def _admit(self, entry: Entry) -> None:
         """Sort an entry in, or say why it cannot be."""
@@ -100,7 +102,9 @@ class Reader:
 
     def _unknown(self, entry: Entry) -> None:
         where = f" in {self.section.name}" if self.section.name else ""
-        hint = did_you_mean(entry.name, self.rows)
+        meant = None if self.report.full else nearest(entry.name, self.rows)
+        self._mistyped |= {meant} if meant else set()
+        hint = f'did you mean "{meant}"?' if meant else ""
         if self.section.name and entry.name in options(""):
             hint = "is a } missing before it?"
         elif self.section.name and not hint and entry.name in options(self._parent):

@@ -118,7 +118,7 @@ def _flag(value: bool) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A double-quoted string; what is no printable ASCII as bytes in octal, which has a fixed length."""
+    """A double-quoted string; what is no printable ASCII as bytes in hexadecimal, always two digits."""
     out = []
     for char in text:
         if char in '"\\$':
@@ -126,7 +126,7 @@ def _quoted(text: str) -> str:
         elif " " <= char <= "~":
             out.append(char)
         else:
-            out += [f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape")]
+            out += [f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape")]
     return '"' + "".join(out) + '"'
 
 

@@ -1,0 +1,140 @@
+"""A problem of a section or of several together, with its place; each text stands after a sound mobile node."""
+
+from __future__ import annotations
+
+import pytest
+
+from .samples import said_after_node
+
+IGNORED = "is not supported yet and does nothing"
+
+MAPPING = "database-mapping { eid-prefix = 192.0.2.1/32"
+SERVER = "map-server { address = 192.0.2.1"
+
+TOO_MANY = "".join(f"rloc-address {{ address = 198.18.{n >> 8}.{n & 255} }}" for n in range(1, 257))
+
+SERVERS = [
+    (
+        f"static-map-cache {{ eid-prefix = 192.0.2.0/24 {TOO_MANY} }}",
+        "1:1: error: static-map-cache has more than 255 locators",
+    ),
+    (
+        f"%M {TOO_MANY} }}",
+        f"1:{len(MAPPING) + TOO_MANY.rindex('198') + 2}: error: 192.0.2.1/32 has more than 255 locators",
+    ),
+    ('%S key = "" }', "1:40: error: the key is empty"),
+    ("%S }", "1:1: error: map-server has no key (it needs a password)"),
+    ("%S key = two words }", '1:40: error: placeholder "two words": put a password here, in quotes if it has spaces'),
+    ("%S key = k key-type = 0 }", "1:53: error: key-type 0 is cleartext (use 1 or 2)"),
+    (
+        "%S key = k key-type = 3 }",
+        "1:53: error: key-type 3 (HMAC-SHA-256-128 with HKDF) is not supported yet (use 1 or 2)",
+    ),
+    ("%S key = k key-id = 256 }", '1:51: error: "256" is out of range (0 to 255)'),
+    ("%S key = k verify = off }", "1:42: warning: verify is not supported yet and does nothing (the Map-Notify tells)"),
+    (
+        "map-server { address = 198.51.100.1 key = k }",
+        "1:24: error: map-server 198.51.100.1 is given twice (the first is in line 1)",
+    ),
+    (
+        "proxy-etr = 192.0.2.1\nproxy-etr-ipv6 { address = 192.0.2.1 }",
+        "2:28: error: proxy-etr 192.0.2.1 is given twice for IPv6 EIDs",
+    ),
+    (
+        "map-server { address = 203.0.113.7 key = k }",
+        "1:24: error: map-server 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
+    ),
+    (
+        "map-resolver = 203.0.113.7",
+        "1:16: error: map-resolver 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
+    ),
+    ("proxy-etr = 203.0.113.7", "1:13: error: proxy-etr 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must"),
+    (
+        "proxy-itrs = { 203.0.113.7 }",
+        "1:16: error: proxy-itr 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
+    ),
+    (
+        "static-map-cache { eid-prefix = 192.0.2.0/24 rloc = 203.0.113.7 }",
+        "1:53: error: locator 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
+    ),
+    (
+        "static-map-cache { eid-prefix = 192.0.2.0/24 }",
+        "1:1: error: static-map-cache 192.0.2.0/24 has no locator (rloc-address { address = ... })",
+    ),
+    (
+        "static-map-cache { eid-prefix = 192.0.2.0/24 rloc = 198.18.0.1 }\n" * 2,
+        "2:33: error: static-map-cache 192.0.2.0/24 is given twice (the first is in line 4)",
+    ),
+]
+
+MAPPINGS = [
+    (
+        "database-mapping { interface = wlan0 }",
+        "1:1: error: database-mapping has no eid-prefix (it needs an EID-prefix)",
+    ),
+    ("%M }", "1:1: error: database-mapping 192.0.2.1/32 has no locator (interface, rloc-iface or rloc-address)"),
+    (
+        "database-mapping { eid-prefix = 192.0.2.1/24 interface = a }",
+        '1:33: error: "192.0.2.1/24" has bits set beyond its length (did you mean "192.0.2.0/24"?)',
+    ),
+    (
+        "database-mapping { eid-prefix = 192.0.2.0/24 interface = a }",
+        "1:33: error: a mobile node's EID is a host, /32 or /128, and 192.0.2.0/24 is not",
+    ),
+    (
+        "database-mapping { eid-prefix = 224.0.0.1/32 interface = a }",
+        '1:33: error: "224.0.0.1/32" is multicast: no EID can be in it',
+    ),
+    (
+        "%M \n interface = sixteen-chars-ab }",
+        '2:14: error: "sixteen-chars-ab" is no interface name (at most 15 characters)',
+    ),
+    ("%M interface = interface name }", '1:58: error: placeholder "interface name": put an interface name here'),
+    (
+        "database-mapping { eid-prefix = IPv4 or IPv6 address /mask length }",
+        '1:33: error: placeholder "IPv4 or IPv6 address /mask length": put an EID-prefix here: address/length',
+    ),
+    ("%M interface = a priority_v4 = -2 }", '1:74: error: "-2" is out of range (-1 to 255)'),
+    ("%M iid = 16777216 interface = a }", '1:52: error: "16777216" is out of range (0 to 16777215)'),
+    ("%M ttl = 0 interface = a }", '1:52: error: "0" is out of range (1 to 2147483647)'),
+    ("%M rloc-iface { interface = a ip_version = 5 } }", '1:86: error: "5" is not known here (one of 4, 6)'),
+    (
+        "%M rloc-iface { interface = a ttl = 5 } }",
+        '1:73: error: unknown key "ttl" in rloc-iface (it belongs in database-mapping)',
+    ),
+    ("%M rloc-iface { } }", "1:46: error: rloc-iface has no interface (it needs an interface name)"),
+    (
+        "%M rloc-address { address = 203.0.113.7 } }",
+        "1:71: error: locator 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
+    ),
+    (
+        "database-mapping { eid-prefix = 203.0.113.7/32 rloc-iface { interface = wlan0 ip_version = 6 } }",
+        "1:73: error: wlan0 (IPv6) is already a locator of 203.0.113.7/32",
+    ),
+    (
+        "database-mapping { eid-prefix = 203.0.113.7/32 ttl = 11 interface = b }",
+        "1:54: warning: 203.0.113.7/32 has another ttl in line 3, which counts",
+    ),
+    (
+        "database-mapping { eid-prefix = 203.0.113.7/32 iid = 1 interface = b }",
+        "1:33: error: [1]203.0.113.7/32 and 203.0.113.7/32 are one address, which lmn0 can have only once",
+    ),
+    ("%M rloc-iface { interface = a } weight = 3 }", "1:84: warning: weight does nothing without interface"),
+    (
+        "%M rloc-address { address = 198.18.0.1 local = off } }",
+        "1:71: warning: another node's locator is announced only by a Map-Server that answers for us",
+    ),
+    (
+        "lisp-site { eid-prefix = 192.0.2.0/24 key = k }",
+        "1:1: warning: lisp-site does nothing in a mobile node (operating-mode = MS)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), SERVERS + MAPPINGS)
+def test_one_problem_with_its_place(text: str, problem: str) -> None:
+    found = said_after_node(text.replace("%M", MAPPING).replace("%S", SERVER))
+    if IGNORED not in problem:
+        found = [one for one in found if IGNORED not in one]
+    assert len(found) == 1
+    assert found[0].startswith(problem)

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from lispfast.config import MAX_BYTES, load, parse
+from lispfast.config.problems import Severity
+
+from .samples import NODE
+from .strategies import conf_like
+
+EXAMPLE = Path(__file__).parents[3] / "lispd.conf.example"
+
+
+def only_problem(path: Path | str) -> str:
+    loaded = load(path)
+    assert loaded.settings is None
+    (problem,) = loaded.problems
+    return str(problem)
+
+
+def test_a_sound_file(tmp_path: Path) -> None:
+    path = tmp_path / "lispd.conf"
+    path.write_text("\ufeff# é\r\n" + NODE.replace("\n", "\r\n"))
+    loaded = load(path)
+    assert loaded.problems == ()
+    assert loaded.settings == parse(NODE).settings
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    missing = tmp_path / "none.conf"
+    assert only_problem(missing) == (
+        f"{missing}: error: cannot be read: No such file or directory (-c names the configuration file)"
+    )
+    assert "Is a directory" in only_problem(tmp_path)
+    assert "zero byte" in only_problem("a\0b")
+
+
+def test_a_file_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "latin1.conf"
+    path.write_bytes("debug = 0\n# é ".encode() + b"\xe9\n")
+    assert only_problem(path) == f"{path}:2:5: error: byte 0xe9 is not UTF-8 (save the file as UTF-8)"
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "large.conf"
+    path.write_bytes(b"#" * (MAX_BYTES + 1))
+    assert "is larger than" in only_problem(path)
+
+
+def test_the_environment_is_used_only_when_given() -> None:
+    text = NODE.replace('"secret"', '"${SECRET:-none}"')
+    found = parse(text, environment={"SECRET": "s"}).settings
+    assert found is not None
+    assert found.map_servers[0].key.secret == b"s"
+    plain = parse(text)
+    assert plain.settings is not None
+    assert plain.settings.map_servers[0].key.secret == b"${SECRET:-none}"
+    assert [problem.severity for problem in plain.problems] == [Severity.WARNING]
+
+
+def test_the_example_is_sound_and_names_every_supported_key() -> None:
+    from lispfast.config.schema import SCHEMA, Kind
+
+    loaded = load(EXAMPLE)
+    assert loaded.problems == ()
+    text = EXAMPLE.read_text()
+    heeded = {""} | {o.inside for o in SCHEMA[""] if o.kind is Kind.SECTION and o.supported}
+    heeded |= {o.inside for section in list(heeded) for o in SCHEMA[section] if o.kind is Kind.SECTION and o.supported}
+    names = {o.name for section in heeded for o in SCHEMA[section] if o.supported}
+    assert {name for name in names if name not in text} == set()
+
+
+def test_the_commented_sections_of_the_example_are_sound_too() -> None:
+    """Taken out of their comments, the Map-Server's sections make a Map-Server."""
+    tail = EXAMPLE.read_text().partition("# lisp-site {")[2]
+    lines = [line.removeprefix("# ") for line in ("# lisp-site {" + tail).splitlines()]
+    body = "\n".join(line for line in lines if not line.startswith("ms-static-registered-site:"))
+    loaded = parse("operating-mode = MS\n" + body)
+    assert [str(problem) for problem in loaded.problems] == []
+
+
+@pytest.mark.parametrize("glue", ["", NODE])
+@limits(deadline=None)
+@given(text=st.text(max_size=200) | conf_like())
+def test_any_text_gives_settings_or_errors_within_it(glue: str, text: str) -> None:
+    whole = glue + text
+    loaded = parse(whole)
+    assert (loaded.settings is None) == bool(loaded.errors)
+    lines = whole.split("\n")
+    for problem in loaded.problems:
+        assert 1 <= problem.line <= len(lines)
+        assert 1 <= problem.column <= len(lines[problem.line - 1]) + 1
+        assert str(problem).isprintable()

@@ -1,0 +1,74 @@
+"""A problem of a key or a value, with its place; each text stands after a sound mobile node."""
+
+from __future__ import annotations
+
+import pytest
+
+from .samples import said_after_node
+
+IGNORED = "is not supported yet and does nothing"
+
+KEYS = [
+    ("map-sever { }", '1:1: error: unknown key "map-sever" (did you mean "map-server"?)'),
+    ("nonsense = 1", '1:1: error: unknown key "nonsense"'),
+    (
+        "nat-traversal-support = on",
+        '1:1: error: unknown key "nat-traversal-support" (did you mean "nat_traversal_support"?)',
+    ),
+    ("proxy-etr { adress = 192.0.2.1 }", '1:13: error: unknown key "adress" in proxy-etr (did you mean "address"?)'),
+    ("debug { }", "1:1: error: debug is no section (debug = ...)"),
+    ("debug = { 1 }", "1:1: error: debug is no list (debug = one of its words)"),
+    ("map-server = 192.0.2.1", "1:1: error: map-server is a section (map-server { ... })"),
+    ("rloc-probing = { a, b }", "1:1: error: rloc-probing is a section (rloc-probing { ... })"),
+    ("debug = 1\ndebug = 2", "2:1: warning: debug is given twice: the last one counts"),
+    ("rloc-probing {}\nrloc-probing {}", "2:1: warning: rloc-probing is given twice: the last one counts"),
+    ("log-file = /x", "1:1: warning: log-file is not supported yet and does nothing (the log goes to standard error)"),
+    (
+        "nat-traversal { site_ID = 1 }",
+        "1:1: warning: nat-traversal is not supported yet and does nothing (the host needs a public RLOC)",
+    ),
+    ("nat-traversal { sit_ID = 1 }", '1:17: error: unknown key "sit_id" in nat-traversal (did you mean "site_id"?)'),
+    ("rtr-ifaces { rtr-iface { iface = <x> } }", '1:34: error: placeholder "<x>": put an interface name here'),
+    ("control-iface = <iface name>", '1:17: error: placeholder "<iface name>": put an interface name here'),
+    ("proxy-itrs = { 192.0.2.1 192.0.2.1 }", '1:26: warning: "192.0.2.1" is already in proxy-itrs'),
+]
+
+VALUES = [
+    ("debug = 4", '1:9: error: "4" is not known here (one of off, false, no, on, true, yes, 0, 1, 2, 3)'),
+    ("map-request-retries = 11", '1:23: error: "11" is out of range (0 to 10)'),
+    ("router-mode = maybe", '1:15: error: "maybe" is neither on nor off (on, true, yes or off, false, no)'),
+    ("router-mode = on", "1:15: warning: router-mode on (xTR) is not supported yet (it is read as MN, a mobile node)"),
+    (
+        "operating-mode = xTR",
+        "1:18: warning: operating-mode xTR is not supported yet (it is read as MN, a mobile node)",
+    ),
+    ("operating-mode = RTR", "1:18: error: operating-mode RTR is not supported yet (MN or MS)"),
+    ("operating-mode = DDT-MR", "1:18: error: operating-mode DDT-MR is not supported yet (MN or MS)"),
+    ("operating-mode = M", '1:18: error: operating-mode "M" is not known (did you mean'),
+    ("encapsulation = VXLAN-GPE", "1:17: warning: encapsulation VXLAN-GPE is not supported yet (LISP is used)"),
+    ("tunnel-routes = half", '1:17: error: "half" is not known here (did you mean "halves"?)'),
+    ("state-dir = x", '1:13: error: "x" is no absolute path (start it with /)'),
+    ("map-resolver = 1.2.3", '1:16: error: "1.2.3" is no IPv4 or IPv6 address'),
+    (
+        "map-resolver = [2001:db8::1]",
+        '1:16: error: placeholder "[2001:db8::1]": put an address here (did you mean "2001:db8::1"?)',
+    ),
+    ("map-resolver = { address, 192.0.2.1 }", '1:18: error: placeholder "address": put an address here'),
+    ("encapsulation = <LISP/VXLAN-GPE>", '1:17: error: placeholder "<LISP/VXLAN-GPE>": put LISP or VXLAN-GPE here'),
+    ("proxy-etr { address = 192.0.2.1 priority = 256 }", '1:44: error: "256" is out of range (0 to 255)'),
+    ("proxy-etr { priority = 1 }", "1:1: error: proxy-etr has no address (it needs an address)"),
+    ("rloc-probing { rloc-probe-retries = 6 }", '1:37: error: "6" is out of range (0 to 5)'),
+    (
+        "rloc-probing { rloc-probe-retries-interval = 31 }",
+        "1:46: error: 31 is out of range (1 to rloc-probe-interval, 30)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), KEYS + VALUES)
+def test_one_problem_with_its_place(text: str, problem: str) -> None:
+    found = said_after_node(text)
+    if IGNORED not in problem:
+        found = [one for one in found if IGNORED not in one]
+    assert len(found) == 1
+    assert found[0].startswith(problem)

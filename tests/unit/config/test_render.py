@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import settings as limits
+
+from lispfast.config import parse, render
+from lispfast.config.render import MASKED_KEY
+from lispfast.model.settings import Key, Settings
+
+from .samples import NODE, settings
+from .strategies import nodes, servers
+
+
+def masked(whole: Settings) -> Settings:
+    def mask(key: Key) -> Key:
+        return replace(key, secret=MASKED_KEY.encode())
+
+    return replace(
+        whole,
+        map_servers=tuple(replace(server, key=mask(server.key)) for server in whole.map_servers),
+        sites=tuple(replace(site, key=mask(site.key)) for site in whole.sites),
+    )
+
+
+@limits(max_examples=60, deadline=None)
+@given(nodes() | servers())
+def test_what_is_rendered_reads_as_the_same_settings(whole: Settings) -> None:
+    loaded = parse(render(whole))
+    assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.settings == masked(whole)
+
+
+def test_secrets_never_show() -> None:
+    text = render(settings(NODE.replace('"secret"', '"T0p secret"')))
+    assert "T0p" not in text
+    assert f'key         = "{MASKED_KEY}"' in text
+
+
+def test_defaults_are_written_out() -> None:
+    text = render(settings(NODE))
+    for line in ("tunnel-routes       = default", "rloc-probe-interval         = 30", "ttl        = 10"):
+        assert line in text

@@ -1,0 +1,36 @@
+"""`lispctl map-cache`, in the words and order of Cisco's `show lisp map-cache`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lispfast.cli.tables import duration, table
+
+HEADER = ("Locator", "Uptime", "State", "Pri/Wgt", "RTT")
+
+
+def render(view: dict[str, Any]) -> str:
+    """A line for each prefix, its locators under it."""
+    entries = view["entries"]
+    return f"LISP map-cache, {len(entries)} {'entry' if len(entries) == 1 else 'entries'}\n" + "".join(
+        "\n" + _entry(entry) for entry in entries
+    )
+
+
+def _entry(entry: dict[str, Any]) -> str:
+    expires = "never" if entry["expires"] is None else duration(entry["expires"])
+    line = f"{entry['eid_prefix']}, uptime: {duration(entry['uptime'])}, expires: {expires}, via {entry['via']}"
+    used = "never used" if entry["idle"] is None else f"used {duration(entry['idle'])} ago"
+    if not entry["locators"]:
+        return f"{line}, {used}\n  Negative cache entry, action: {entry['action']}\n"
+    rows = [
+        (
+            locator["address"],
+            duration(locator["uptime"]),
+            locator["state"],
+            f"{locator['priority']}/{locator['weight']}",
+            None if locator["rtt_ms"] is None else f"{locator['rtt_ms']:.1f} ms",
+        )
+        for locator in entry["locators"]
+    ]
+    return f"{line}, {used}\n" + table(HEADER, rows, "  ")

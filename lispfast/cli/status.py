@@ -1,0 +1,74 @@
+"""`lispctl status`: is this node registered, over what, does it forward, and if not, why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lispfast.cli.tables import duration, table
+
+REGISTRATIONS = ("Map-Server", "State", "Since", "RTT", "Next", "Why")
+INTERFACES = ("Interface", "Link", "MTU", "IPv4", "IPv6")
+
+
+def render(view: dict[str, Any]) -> str:
+    """The state as a page of a few lines."""
+    head = f"lispd-fast {view['version']}, {view['mode']}, process {view['pid']}, up {duration(view['uptime'])}\n"
+    body = _mobile_node(view) if view["mode"] == "MN" else _map_server(view)
+    return head + body + _waits(view) + _drops("Control datagrams ignored", view["drops"])
+
+
+def _mobile_node(view: dict[str, Any]) -> str:
+    registrations = [
+        (
+            entry["map_server"],
+            entry["state"],
+            duration(entry["since"]),
+            None if entry["rtt_ms"] is None else f"{entry['rtt_ms']:.1f} ms",
+            duration(entry["next"]),
+            entry["why"],
+        )
+        for entry in view["registrations"]
+    ]
+    interfaces = [
+        (entry["name"], "up" if entry["up"] else "down", entry["mtu"], entry["ipv4"], entry["ipv6"])
+        for entry in view["interfaces"]
+    ]
+    interfaces += [(name, "missing", None, None, None) for name in view["missing_interfaces"]]
+    sources = [f"{way['address']} on {way['interface']}" for way in view["source_locators"].values()]
+    return (
+        f"EIDs: {', '.join(view['eids'])}\n"
+        f"Sending from: {', '.join(sources) or 'nowhere, no network is usable'}\n\n"
+        + table(REGISTRATIONS, registrations)
+        + "\n"
+        + table(INTERFACES, interfaces)
+        + f"\nMap-cache: {view['map_cache']['entries']} entries, {len(view['lookups'])} lookups under way\n"
+        + _data_plane(view["data_plane"])
+    )
+
+
+def _map_server(view: dict[str, Any]) -> str:
+    return (
+        f"Sites: {view['sites']}, {view['sites_registered']} of them registered; "
+        f"registrations: {view['registrations']}, static: {view['static_registrations']}\n"
+    )
+
+
+def _data_plane(plane: dict[str, Any]) -> str:
+    return (
+        f"Data plane: {plane['backend']}, workers {plane['workers']}; "
+        f"out {plane['packets_out']} packets, {plane['bytes_out']} bytes; "
+        f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes; waiting for a mapping: {plane['staged']}\n"
+        + _drops("Packets dropped", plane["drops"])
+    )
+
+
+def _waits(view: dict[str, Any]) -> str:
+    if view["next"] is None:
+        return "Waiting for nothing\n"
+    return f"Next: in {duration(view['next']['in'])}, {view['next']['why']}\n"
+
+
+def _drops(title: str, drops: dict[str, int]) -> str:
+    if not drops:
+        return ""
+    return f"{title}: {', '.join(f'{reason} {count}' for reason, count in sorted(drops.items()))}\n"

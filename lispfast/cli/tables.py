@@ -1,0 +1,36 @@
+"""Plain text for people: aligned columns and durations, no meaning by colour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Row: TypeAlias = Sequence[object]
+
+
+def table(header: Row, rows: Sequence[Row], indent: str = "") -> str:
+    """Left-aligned columns as wide as they need; None shows as a dash. Ends with a line end unless there are no rows."""
+    if not rows:
+        return ""
+    cells = [[_cell(value) for value in row] for row in (header, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return "".join(f"{indent}{line}\n" for line in lines)
+
+
+def duration(seconds: object) -> str:
+    """`4s`, `1m02s`, `3h05m`, `2d04h`; a dash for None."""
+    if not isinstance(seconds, int | float):
+        return "-"
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02}h"
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None or value == "" else str(value)

@@ -47,7 +47,8 @@ def build(tree: Section, report: Report) -> Settings | None:
     settings = _general(top)
     draft.map_resolvers = [Placed(*found) for found in top.addresses("map-resolver")]
     draft.proxy_itrs = [Placed(*found) for found in top.addresses("proxy-itrs")]
-    draft.has_map_resolver = top.has("map-resolver")
+    draft.has_map_resolver = top.has("map-resolver") or "map-resolver" in top.mistyped
+    draft.attempted.update(top.mistyped)
     for option, section in top.sections:
         draft.attempted.setdefault(option.name, section.span)
         reader = Reader(section, option.inside, report)

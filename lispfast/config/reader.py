@@ -29,7 +29,10 @@ T = TypeVar("T")
 
 
 class Reader:
-    """The values of one section. `sound` turns False with the first error, and then no value made of them counts."""
+    """The values of one section. `sound` turns False with the first error, and then no value made of them counts.
+
+    `mistyped` has the keys that unknown ones were probably meant to be: they are not reported as missing as well.
+    """
 
     def __init__(self, section: Section, rows: str, report: Report, parent: str = "") -> None:
         self.section = section
@@ -37,7 +40,7 @@ class Reader:
         self.rows = options(rows)
         self.sound = True
         self._parent = parent
-        self._mistyped: set[str] = set()
+        self.mistyped: dict[str, Span] = {}
         self._given: dict[str, Assignment] = {}
         self._lists: dict[str, list[Assignment]] = {}
         self.sections: list[tuple[Option, Section]] = []
@@ -59,7 +62,7 @@ class Reader:
 
     def _attempted(self, name: str) -> bool:
         """Whether an error already says what became of the key."""
-        return name in self._mistyped or any(entry.name == name for entry in self.section.entries)
+        return name in self.mistyped or any(entry.name == name for entry in self.section.entries)
 
     def _admit(self, entry: Entry) -> None:
         """Sort an entry in, or say why it cannot be."""
@@ -103,7 +106,8 @@ class Reader:
     def _unknown(self, entry: Entry) -> None:
         where = f" in {self.section.name}" if self.section.name else ""
         meant = None if self.report.full else nearest(entry.name, self.rows)
-        self._mistyped |= {meant} if meant else set()
+        if meant:
+            self.mistyped.setdefault(meant, entry.span)
         hint = f'did you mean "{meant}"?' if meant else ""
         if self.section.name and entry.name in options(""):
             hint = "is a } missing before it?"

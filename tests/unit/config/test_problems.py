@@ -42,6 +42,14 @@ def test_a_section_in_error_is_not_a_missing_one() -> None:
     assert found == ['1:24: error: placeholder "<ip-address>": put an address here']
 
 
+def test_a_mistyped_section_is_not_a_missing_one_either() -> None:
+    text = NODE.replace("map-server", "map-sever").replace("map-resolver", "map-resolvers")
+    assert said(text) == [
+        '1:1: error: unknown key "map-sever" (did you mean "map-server"?)',
+        '2:1: error: unknown key "map-resolvers" (did you mean "map-resolver"?)',
+    ]
+
+
 def test_all_problems_at_once_in_the_order_of_the_file() -> None:
     text = """debug = 7
 map-sever { address = 192.0.2.1 }

@@ -253,8 +253,7 @@ class Registration:
             if len(self._sent) > MAX_NONCES:
                 self._sent.popitem(last=False)
             self._emit(self._register(self._parts[part], nonce))
-            prefixes = ",".join(str(mapping.prefix) for mapping in self._parts[part])
-            fields: dict[str, str | int] = {"to": str(self.server.address), "eid_prefix": prefixes}
+            fields: dict[str, str | int] = {"to": str(self.server.address), "eid_prefix": _names(self._parts[part])}
             self._outbox.event("map-register-sent", **fields, nonce=f"{nonce:#018x}", attempt=self._attempt)
         self.next = Seconds(now + wait) if self._unconfirmed else None
 
@@ -309,8 +308,8 @@ class Registration:
     def _confirm(self, sent: _Sent, now: Seconds) -> bool:
         self._unconfirmed.discard(sent.part)
         self.rtt = Seconds(now - sent.at)
-        rtt = round(self.rtt * 1_000_000)
-        self._outbox.event("map-notify-received", **{"from": str(self.server.address)}, rtt_us=rtt)
+        fields: dict[str, str | int] = {"from": str(self.server.address), "eid_prefix": _names(self._parts[sent.part])}
+        self._outbox.event("map-notify-received", **fields, rtt_us=round(self.rtt * 1_000_000))
         if self._unconfirmed:
             return False
         self.confirmed_at = now
@@ -368,3 +367,8 @@ class Registrar:
     def next_timeout(self) -> Timeout | None:
         """When the first of them retries or refreshes."""
         return earliest(registration.next_timeout() for registration in self.registrations)
+
+
+def _names(mappings: tuple[Mapping, ...]) -> str:
+    """Their EID-prefixes as an event tells them."""
+    return ",".join(str(mapping.prefix) for mapping in mappings)

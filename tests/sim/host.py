@@ -1,0 +1,173 @@
+"""A host of the simulated internet: a role with its kernel, its clock's timer and its disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from lispfast.control.effects import Commit, Datagram, Event, Persist, Send
+from lispfast.control.role import Role
+from lispfast.model.addresses import Address, Endpoint
+from lispfast.model.reasons import ControlReason
+from lispfast.model.underlay import Attachment, Interface, Underlay
+from lispfast.model.units import Seconds, WireMtu
+
+from .dataplane import SlowDataPlane
+from .internet import Frame, Internet, Packet
+
+
+def interface(name: str, *addresses: str, index: int = 2, up: bool = True, routed: bool = True) -> Interface:
+    """An interface with up to one address a family."""
+    by_version = {parsed.version: Attachment(parsed, routed=routed) for parsed in map(ip_address, addresses)}
+    return Interface(name, index, up, WireMtu(1500), by_version.get(4), by_version.get(6))
+
+
+class Host:
+    """Runs what `make_role(disk)` gives; the disk outlives a crash, the role does not."""
+
+    def __init__(self, internet: Internet, name: str, make_role: Callable[[dict[str, int]], Role]) -> None:
+        self.internet = internet
+        self.name = name
+        self.disk: dict[str, int] = {}
+        self.events: list[tuple[Seconds, Event]] = []
+        self.refused_sends = 0
+        self.underlay = Underlay()
+        self.up = False
+        self._make_role = make_role
+        self._timer = 0
+        internet.hosts.append(self)
+
+    # --- Life ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Boot with what is on the disk."""
+        self.up = True
+        self.dataplane = SlowDataPlane(self._transmit, lambda: self.internet.now)
+        self.role = self._make_role(self.disk)
+        self._step(lambda: self.role.start(self.internet.now))
+        self._tell_underlay()
+
+    def crash(self) -> None:
+        """Off, from one moment to the next."""
+        self.up = False
+        self._timer += 1
+
+    def stop(self) -> None:
+        """Off in good order."""
+        self._step(lambda: self.role.stop(self.internet.now))
+        self.crash()
+
+    def attach(self, *interfaces: Interface) -> None:
+        """The host is attached like this from now on."""
+        self.underlay = Underlay(interfaces)
+        if self.up:
+            self._tell_underlay()
+
+    # --- Packets ------------------------------------------------------------------------------------------------------
+
+    def send(self, source: str, destination: str, serial: int, iid: int = 0) -> None:
+        """An application sends a packet from one of our EIDs."""
+        self.dataplane.send(Packet(ip_address(source), ip_address(destination), serial, iid))
+        self._punts()
+
+    def receive_data(self, packet: Packet, source: Endpoint) -> None:
+        """An encapsulated packet came to one of our addresses."""
+        self.dataplane.receive(packet, source)
+
+    def receive_control(self, payload: bytes, source: Endpoint, destination: Endpoint) -> None:
+        """A datagram came to port 4342 of one of our addresses."""
+        came_in = self.interface_of(destination.address)
+        datagram = Datagram(payload, source, destination, came_in.index if came_in else 0)
+        self._step(lambda: self.role.handle_datagram(datagram, self.internet.now))
+
+    def interface_of(self, address: Address) -> Interface | None:
+        """The interface that has this address and is up."""
+        for one in self.underlay.interfaces:
+            attachment = one.attachment(address.version)
+            if attachment is not None and attachment.address == address:
+                return one
+        return None
+
+    # --- To look at ---------------------------------------------------------------------------------------------------
+
+    @property
+    def serials(self) -> list[int]:
+        """Of the packets that came to an EID of ours, in the order of their arrival."""
+        return [packet.serial for packet in self.dataplane.delivered]
+
+    def told(self, name: str, since: float = 0.0) -> list[Event]:
+        """Events of that name."""
+        return [event for at, event in self.events if event.name == name and at >= since]
+
+    def drops(self) -> dict[ControlReason, int]:
+        """Reasons that were given at all."""
+        return {reason: count for reason, count in self.role.drops().items() if count}
+
+    # --- The kernel and the driver ------------------------------------------------------------------------------------
+
+    def _tell_underlay(self) -> None:
+        def step() -> None:
+            self.role.handle_traffic(self.dataplane.traffic(), self.internet.now)
+            self.role.handle_underlay(self.underlay, self.internet.now)
+
+        self._step(step)
+
+    def _punts(self) -> None:
+        for punt in self.dataplane.take_punts():
+            self._step(lambda punt=punt: self.role.handle_punt(punt, self.internet.now))
+
+    def _step(self, step: Callable[[], None]) -> None:
+        step()
+        for effect in self.role.take_effects():
+            match effect:
+                case Persist(key, value):
+                    self.disk[key] = value
+                case Commit(transaction):
+                    self.dataplane.commit(transaction)
+                case Send():
+                    self._send(effect)
+        self.events += [(self.internet.now, event) for event in self.role.take_events()]
+        self._arm()
+        self._punts()
+
+    def _send(self, send: Send) -> None:
+        """As the kernel does it: fill in the source, refuse one that is not ours."""
+        source = send.source or self._source_for(send.destination.address, send.ifindex)
+        if source is None or self.interface_of(source) is None:
+            self.refused_sends += 1
+            return
+        endpoint = Endpoint(source, send.source_port)
+        self.internet.carry(Frame(self.internet.now, self.name, endpoint, send.destination, send.payload))
+
+    def _source_for(self, destination: Address, ifindex: int) -> Address | None:
+        for one in self.underlay.interfaces:
+            attachment = one.attachment(destination.version)
+            if attachment is not None and ifindex in (0, one.index):
+                return attachment.address
+        return None
+
+    def _transmit(self, packet: Packet, source: Endpoint, destination: Endpoint) -> None:
+        if self.interface_of(source.address) is None:
+            self.refused_sends += 1
+        else:
+            self.internet.carry(Frame(self.internet.now, self.name, source, destination, packet))
+
+    def _arm(self) -> None:
+        """One timer, fired somewhere in the slack that it was given."""
+        timeout = self.role.poll_timeout()
+        self._timer += 1
+        if timeout is None or not self.up:
+            return
+        timer = self._timer
+        assert timeout.slack >= 0, f"{timeout.why}: a slack that is over before it begins"
+        when = max(self.internet.now, timeout.at) + self.internet.random.random() * timeout.slack
+
+        def fire() -> None:
+            if timer == self._timer and self.up:
+                self._step(self._time_out)
+
+        self.internet.at(when, fire)
+
+    def _time_out(self) -> None:
+        self.role.handle_traffic(self.dataplane.traffic(), self.internet.now)
+        self.role.handle_timeout(self.internet.now)

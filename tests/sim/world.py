@@ -1,0 +1,126 @@
+"""The internet of the stories: a Map-Server, a phone and a laptop, each a whole role behind a slow data plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+
+from lispfast.control.map_server import MapServer
+from lispfast.control.mobile_node import MobileNode
+from lispfast.control.register_nonce import KEY as REGISTER_NONCE
+from lispfast.model.addresses import EidPrefix
+from lispfast.model.settings import (
+    DatabaseMapping,
+    InterfaceLocator,
+    Key,
+    KeyType,
+    MapServerSettings,
+    Mode,
+    Probing,
+    ProxyEtr,
+    Settings,
+    Site,
+)
+from lispfast.model.underlay import Interface
+from lispfast.model.units import Nonce, Seconds
+
+from .host import Host, interface
+from .internet import Conditions, Internet
+
+KEY = Key(b"the shared secret", KeyType.HMAC_SHA256)
+SERVER_V4, SERVER_V6 = "192.0.2.1", "2001:db8:0:1::1"
+PHONE_V4, PHONE_V6 = "10.0.0.1", "fd00::1"
+LAPTOP_V4, LAPTOP_V6 = "10.0.0.2", "fd00::2"
+WIFI, LTE, HOTEL = "198.51.100.10", "203.0.113.10", "198.51.100.200"
+OFFICE, TRAIN = "192.0.2.130", "203.0.113.77"
+TALKED = 900_000
+"""The serial of the packets of `World.talk`."""
+NO_PROBES = Probing(interval=Seconds(0))
+
+
+class World:
+    """Nodes that are not started yet; `server` is there from the beginning."""
+
+    def __init__(
+        self,
+        seed: int = 1,
+        conditions: Conditions | None = None,
+        proxy_reply: bool = False,
+        proxy_etrs: tuple[ProxyEtr, ...] = (),
+        probing: Probing = NO_PROBES,
+    ) -> None:
+        self.internet = Internet(seed, conditions or Conditions())
+        self.proxy_reply = proxy_reply
+        self.proxy_etrs = proxy_etrs
+        self.probing = probing
+        eids = [f"{v4}/32" for v4 in (PHONE_V4, LAPTOP_V4)] + [f"{v6}/128" for v6 in (PHONE_V6, LAPTOP_V6)]
+        sites = tuple(Site(EidPrefix.parse(eid), KEY) for eid in eids)
+        settings = Settings(Mode.MS, sites=sites)
+        self.server = Host(self.internet, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
+        self.server.attach(interface("eth0", SERVER_V4, SERVER_V6))
+        self.server.start()
+        self.phone = self.node("phone", PHONE_V4, PHONE_V6, ("wlan0", "wwan0"))
+        self.laptop = self.node("laptop", LAPTOP_V4, LAPTOP_V6, ("eth0",))
+
+    def node(self, name: str, v4: str, v6: str, interfaces: tuple[str, ...]) -> Host:
+        """A mobile node with an EID of each family, reached at whatever its interfaces have."""
+        locators = tuple(InterfaceLocator(one, version) for one in interfaces for version in (4, 6))
+        server = MapServerSettings(ip_address(SERVER_V4), KEY, self.proxy_reply)
+        database = [DatabaseMapping(EidPrefix.parse(eid), locators) for eid in (f"{v4}/32", f"{v6}/128")]
+        settings = Settings(
+            Mode.MN,
+            map_servers=(server,),
+            map_resolvers=(ip_address(SERVER_V4),),
+            database=tuple(database),
+            proxy_etrs=self.proxy_etrs,
+            probing=self.probing,
+        )
+
+        def make(disk: dict[str, int]) -> MobileNode:
+            first = max(disk.get(REGISTER_NONCE, 0) + 1, int(self.internet.now * 1e9))
+            return MobileNode(settings, self._nonces(), first)
+
+        return Host(self.internet, name, make)
+
+    def boot(self) -> None:
+        """Phone on Wi-Fi, laptop at the office, both registered."""
+        self.phone.attach(wlan())
+        self.laptop.attach(interface("eth0", OFFICE))
+        self.phone.start()
+        self.laptop.start()
+        self.internet.run_until(lambda: len(self.registered()) == 4, within=120)
+
+    def registered(self) -> dict[str, list[str]]:
+        """EID-prefix to RLOCs as the Map-Server has them."""
+        found = {}
+        for site in self.server.role.view("sites", self.internet.now)["sites"]:  # type: ignore[attr-defined]
+            for one in site["registrations"]:
+                found[one["eid_prefix"]] = [locator["address"] for locator in one["locators"]]
+        return found
+
+    def converse(self, count: int, interval: float = 0.02, start: int = 0) -> None:
+        """The phone and the laptop send each other numbered packets for a while."""
+        for n in range(count):
+            serial = start + n
+
+            def exchange(serial: int = serial) -> None:
+                self.phone.send(PHONE_V4, LAPTOP_V4, serial)
+                self.laptop.send(LAPTOP_V4, PHONE_V4, serial)
+
+            self.internet.after(n * interval, exchange)
+
+    def talk(self) -> None:
+        """They have each other's mappings, by a packet each way."""
+        self.converse(1, start=TALKED)
+        self.internet.run_until(lambda: TALKED in self.phone.serials and TALKED in self.laptop.serials, within=60)
+
+    def _nonces(self) -> Callable[[], Nonce]:
+        return lambda: Nonce(self.internet.random.getrandbits(64))
+
+
+def wlan(address: str = WIFI, up: bool = True) -> Interface:
+    return interface("wlan0", address, index=2, up=up)
+
+
+def wwan(address: str = LTE, up: bool = True) -> Interface:
+    return interface("wwan0", address, index=3, up=up)

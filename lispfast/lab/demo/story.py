@@ -228,23 +228,37 @@ class Demo:
 
 
 def registered(node: Node, eids: Sequence[str]) -> int:
-    """Wait until a Map-Notify came for every EID-prefix of a node; when the last of them did, on the wall clock."""
+    """Wait until every EID-prefix of a node is registered; when the last Map-Notify came, on the wall clock."""
     wanted = {host_prefix(eid) for eid in eids}
 
-    def complete() -> int:
-        missing = set(wanted)
-        for event in node.log.read():
-            if event.name == "map-notify-received" and event.at >= node.started:
-                missing -= set(event.fields.get("eid-prefix", "").split(","))
-                if not missing:
-                    return event.at
+    def when() -> int:
         node.process.check_alive()
-        return 0
+        return confirmed_at(node.log.read(), wanted, node.started)
 
     try:
-        return until(complete, READY_SECONDS, f"{node.host.name}: a Map-Notify for {' and '.join(sorted(wanted))}")
+        return until(when, READY_SECONDS, f"{node.host.name}: a Map-Notify for {' and '.join(sorted(wanted))}")
     except LabError as error:
         raise LabError(f"{error}\n{node.process.tail()}") from error
+
+
+def confirmed_at(events: Sequence[LoggedEvent], wanted: set[str], since: int) -> int:
+    """When every wanted EID-prefix had been sent and each such message answered by a Map-Notify; 0 for not yet.
+
+    A Map-Register names its EID-prefixes and a Map-Notify is told once for each that it confirms, so there must be as
+    many Map-Notifies as different sets of EID-prefixes.
+    """
+    sent: set[str] = set()
+    notified = 0
+    for event in events:
+        if event.at < since:
+            continue
+        if event.name == "map-register-sent":
+            sent.add(event.fields.get("eid-prefix", ""))
+        elif event.name == "map-notify-received":
+            notified += 1
+            if notified >= len(sent) and wanted <= {prefix for part in sent for prefix in part.split(",")}:
+                return event.at
+    return 0
 
 
 def describe(result: PingResult) -> str:

@@ -223,14 +223,16 @@ def _table_routes(
         route.destination: make_route(table, route.destination, Hop(interface.index), usual, route.source)
         for route in reversed(view.on_link(version, interface.index))
     }
+    last = []
     default = default_of(view, version, interface.index, holdings.originals)
-    if default is None:
-        # Without it a packet from this RLOC would fall through to the main table, and so into the tunnel.
-        last = make_route(table, ANYWHERE[version], None, METRIC_LAST)
-    else:
+    if default is not None:
         route, hop = default
-        last = make_route(table, ANYWHERE[version], hop, usual, path_metrics=route.path_metrics)
-    return [*routes.values(), last]
+        last.append(make_route(table, ANYWHERE[version], hop, usual, path_metrics=route.path_metrics))
+    if default is None or version == 6:
+        # Without it a packet from this RLOC could fall through to the main table, and so into the tunnel. With IPv6 it
+        # stands always: an interface that goes down takes its routes along a moment before its addresses.
+        last.append(make_route(table, ANYWHERE[version], None, METRIC_LAST))
+    return [*routes.values(), *last]
 
 
 def _policy_changes(

@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from libc.string cimport memcpy
 
-from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import DataPlaneError, HostError
 from lispfast.model.forwarding import Drop, Encapsulate, Miss, Native, PrefixTraffic, Reject, Resolve, Traffic
 from lispfast.model.reasons import DataReason
@@ -28,7 +28,7 @@ cdef int _put_address(lf_address *out, object address) except -1:
 
 
 cdef object _get_address(const lf_address *address):
-    cdef const unsigned char *data = address.bytes
+    cdef const unsigned char *data = &address.bytes[0]
     if address.family == 4:
         return IPv4Address(data[:4])
     return IPv6Address(data[:16])

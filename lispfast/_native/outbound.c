@@ -8,6 +8,9 @@
 /* A packet's journey out: read with headroom in front -> checked -> matched -> LISP header in front -> outbox -> sent.
  * Without a mapping it goes to the stage, its EID to the control thread, and it comes back in by `release`. */
 
+/* Ours: how soon a full ring is tried again. */
+enum { RING_RETRY_MS = 50 };
+
 static void punt(struct lf_worker *worker, const struct lf_staged *packet)
 {
     const uint64_t one = 1;
@@ -23,7 +26,7 @@ static void punt(struct lf_worker *worker, const struct lf_staged *packet)
                                    .when_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec};
 
     if (!lf_ring_put(&worker->ring, &record)) {
-        worker->ring_full = true;
+        worker->repeat_ms = worker->now_ms + RING_RETRY_MS;
         return;
     }
     lf_marks_set(&worker->marks, packet->iid, &packet->destination, worker->now_ms);
@@ -51,6 +54,8 @@ static void stage(struct lf_worker *worker, uint8_t *buffer, const struct lf_pac
 
     while (!lf_stage_room(&worker->stage, packet->length))
         drop_oldest(worker, LF_STAGE_FULL);
+    if (worker->stage.count == 0)
+        worker->repeat_ms = worker->now_ms + LF_MARK_MS;
     lf_stage_push(&worker->stage, &staged);
     lf_count(&worker->counters.staged, 1);
     punt(worker, &staged);
@@ -176,19 +181,16 @@ void lf_outbound_expire(struct lf_worker *worker)
         drop_oldest(worker, LF_STAGE_AGED);
 }
 
-static bool punt_unmarked(void *context, const struct lf_staged *packet)
+static bool punt_waiting(void *context, const struct lf_staged *packet)
 {
-    struct lf_worker *worker = context;
-
-    if (!worker->ring_full)
-        punt(worker, packet);
+    punt(context, packet);
     return false;
 }
 
 void lf_outbound_repeat(struct lf_worker *worker)
 {
-    worker->ring_full = false;
-    lf_stage_sweep(&worker->stage, punt_unmarked, worker);
+    worker->repeat_ms = worker->now_ms + LF_MARK_MS;
+    lf_stage_sweep(&worker->stage, punt_waiting, worker);
 }
 
 void lf_outbound_flush(struct lf_worker *worker)

@@ -12,8 +12,8 @@
 
 #include "tun.h"
 
-/* Ours: buffers for a full stage, two full outboxes and the one in hand; how soon a full ring is tried again. */
-enum { BUFFERS = LF_STAGE_PACKETS + 2 * LF_BATCH + 1, RING_RETRY_MS = 50 };
+/* Ours: buffers for a full stage, two full outboxes and the one in hand. */
+enum { BUFFERS = LF_STAGE_PACKETS + 2 * LF_BATCH + 1 };
 
 enum { EVENT_WAKE, EVENT_TUN, EVENT_UDP4, EVENT_UDP6, EVENTS };
 
@@ -114,9 +114,11 @@ static int sleep_ms(struct lf_worker *worker)
         return -1;
     if (lf_epoch_newest(&worker->table->epoch) != worker->view.pin)
         return 0;
-    if (worker->ring_full)
-        return RING_RETRY_MS;
-    return (int)(LF_STAGE_MS - (worker->now_ms - oldest->since_ms)) + 1;
+
+    uint64_t expiry = oldest->since_ms + LF_STAGE_MS;
+    uint64_t next = worker->repeat_ms < expiry ? worker->repeat_ms : expiry;
+
+    return next > worker->now_ms ? (int)(next - worker->now_ms) : 0;
 }
 
 static void handle(struct lf_worker *worker, uint32_t event)
@@ -152,7 +154,7 @@ static void look_round(struct lf_worker *worker, const struct epoll_event *event
         if (worker->view.pin != before)
             lf_outbound_release(worker);
         lf_outbound_expire(worker);
-        if (worker->ring_full)
+        if (worker->now_ms >= worker->repeat_ms)
             lf_outbound_repeat(worker);
         lf_outbound_flush(worker);
     }

@@ -41,7 +41,7 @@ struct lf_worker {
     struct lf_stage stage;
     struct lf_marks marks;
     struct lf_bucket answers;
-    bool ring_full; /* a punt found no place: try again soon */
+    uint64_t repeat_ms; /* when to punt again what still waits in the stage */
 };
 
 /* Opens sockets and takes memory; does not start. 0 with `*worker`, or an errno. `shared`: further workers are on the
@@ -68,8 +68,8 @@ static inline void lf_worker_drop(struct lf_worker *worker, enum lf_reason reaso
 }
 
 /* outbound.c. `read` takes a batch from the TUN, false once the device is gone; `release` forwards what the stage holds
- * and the table now matches; `expire` drops what waited too long; `repeat` punts what the ring had no place for; `flush`
- * sends. */
+ * and the table now matches; `expire` drops what waited too long; `repeat` punts what still waits and was not
+ * punted within a second; `flush` sends. */
 bool lf_outbound_read(struct lf_worker *worker);
 void lf_outbound_release(struct lf_worker *worker);
 void lf_outbound_expire(struct lf_worker *worker);

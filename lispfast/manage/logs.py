@@ -32,12 +32,9 @@ def logfmt_line(event: str, fields: Mapping[str, object], level: str, at: float)
     return " ".join(words)
 
 
-def configure(debug: int, log_file: str | None) -> None:
-    """Send the log to stderr or append it to a file; OSError if that cannot be opened.
-
-    `debug` is lispd.conf's: 0 shows events and warnings, 1 and above debug events too.
-    """
-    handler = logging.StreamHandler(sys.stderr) if log_file is None else logging.FileHandler(log_file, encoding="utf-8")
+def configure(debug: int) -> None:
+    """Send the log to standard error; `debug` is lispd.conf's: 0 shows events and warnings, 1 debug events too."""
+    handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(logging.DEBUG if debug else logging.INFO)

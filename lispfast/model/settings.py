@@ -130,7 +130,6 @@ class Settings:
     map_request_retries: int = 2
     tunnel_routes: TunnelRoutes = TunnelRoutes.DEFAULT
     debug: int = 0
-    log_file: str | None = None
     state_dir: str | None = None
     control_socket: str | None = None
 

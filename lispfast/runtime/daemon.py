@@ -42,10 +42,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def run(settings: Settings) -> None:
     """Be the daemon until a signal ends it; HostError and its kin if it cannot start, with the host left as it was."""
-    try:
-        logs.configure(settings.debug, settings.log_file)
-    except OSError as error:
-        raise HostError(f"the log file {settings.log_file} cannot be opened ({error.strerror})", "") from None
+    logs.configure(settings.debug)
     with closing(hold_namespace()):
         if not asyncio.run(Daemon(settings).serve()):
             raise HostError("an internal fault ended the daemon", "its log has the details")

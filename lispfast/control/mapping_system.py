@@ -15,6 +15,7 @@ registered: what a site may register is one question, where its packets go meanw
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -98,19 +99,21 @@ class MappingSystem:
     def _filled_out(self, match: Mapping, eid: Eid, fits: Fits) -> tuple[Mapping, ...]:
         """The match with all its more-specifics (section 5.5), narrowed round the EID until they fit.
 
-        A part of an EID-prefix has the locators of the whole. The narrowest part that can be needed is the hole between
-        the more-specifics, which has none.
+        A part of an EID-prefix has the locators of the whole. The narrower, the fewer more-specifics, and a host prefix
+        has none, so the widest part that fits is found by bisection.
         """
-        for length in range(match.prefix.length, eid.address.max_prefixlen + 1):
-            part = replace(match, prefix=prefix_of(eid, length))
-            if (
-                self._static.count_under(part.prefix) + self._registrations.prefixes.count_under(part.prefix)
-                < MAX_RECORDS
-            ):
-                mappings = _same_ttl((part, *self._more_specifics(part.prefix)))
-                if len(mappings) == 1 or fits(mappings):
-                    return mappings
-        raise AssertionError("a host prefix has no more-specifics")
+
+        def fitting(length: int) -> bool:
+            part = prefix_of(eid, length)
+            count = self._static.count_under(part) + self._registrations.prefixes.count_under(part)
+            return count == 0 or (count < MAX_RECORDS and fits(self._with_more_specifics(match, part)))
+
+        lengths = range(match.prefix.length, eid.address.max_prefixlen + 1)
+        length = lengths[bisect_left(lengths, True, key=fitting)]
+        return self._with_more_specifics(match, prefix_of(eid, length))
+
+    def _with_more_specifics(self, match: Mapping, part: EidPrefix) -> tuple[Mapping, ...]:
+        return _same_ttl((replace(match, prefix=part), *self._more_specifics(part)))
 
     def _more_specifics(self, prefix: EidPrefix) -> list[Mapping]:
         found = {

@@ -38,7 +38,7 @@ MAX_LOCATORS = 255  # section 5.4: the Locator Count has 8 bits
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
 MAX_TIMEOUT = Seconds(86400.0)  # with the T-bit the record TTL rules, and some senders put seconds into its minutes
-MAX_PER_SITE = 65536  # what one key-holder can make us remember, about 64 MiB
+MAX_PER_SITE = 65536  # what one key-holder can make us remember: 1.3 kB each as measured, 85 MB
 MAX_REGISTERERS = 16  # of one EID-prefix with the merge bit; the one silent for longest gives way
 
 Registerer = tuple[int, int] | Address | None

@@ -24,6 +24,7 @@ class Figures:
     gbps: float | None = None
     gap_ms: float | None = None
     lost: int | None = None
+    lost_in_move: int = 0  # told, but not part of the JSON
     tcp_stall_ms: float | None = None
     routes_restored: bool = False
     failures: list[str] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Figures:
             ("download", f"{self.bytes / 2**20:.0f} MiB at {_number(_rounded(self.gbps))} Gbit/s in the mean"),
             ("SHA-256 of the download", _word(self.sha256_ok)),
             ("handover: gap", _ms(self.gap_ms, GAP_TARGET_MS)),
-            ("handover: probes lost", _number(self.lost)),
+            ("probes lost, in the move and elsewhere", _lost(self.lost, self.lost_in_move)),
             ("handover: TCP stood still", _ms(self.tcp_stall_ms)),
             ("routes and rules restored", _word(self.routes_restored)),
         ]
@@ -87,6 +88,10 @@ def _rounded(value: float | None) -> float | None:
 
 def _number(value: float | None) -> str:
     return "not measured" if value is None else f"{value}"
+
+
+def _lost(lost: int | None, in_move: int) -> str:
+    return "not measured" if lost is None else f"{lost} ({in_move} and {lost - in_move})"
 
 
 def _word(value: bool) -> str:

@@ -39,7 +39,7 @@ class Mark:
 MARKS = (
     Mark("phone", "link event", "Wi-Fi link goes down"),
     Mark("phone", "usable", "LTE address and route usable"),
-    Mark("phone daemon", "source-locator-changed", "source locator changed"),
+    Mark("phone daemon", "interface=wwan0", "source locator changed"),
     Mark("router capture", "Map-Register,", "Map-Register"),
     Mark("router capture", "Map-Notify,", "Map-Notify"),
     Mark("router capture", "SMR,", "SMR"),

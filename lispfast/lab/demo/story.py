@@ -182,7 +182,7 @@ class Demo:
         probes = read_probes(self._probe_file)
         ways = probe_ways(frames, WIFI.router_end, LTE.router_end)
         handover = measure(probes, ways, LTE.router_end, sent, move.left, move.usable)
-        figures.gap_ms, figures.lost = handover.gap_ms, handover.lost
+        figures.gap_ms, figures.lost, figures.lost_in_move = handover.gap_ms, handover.lost, handover.lost_in_move
         self._say(f"probe: {sent} sent, {handover.lost} lost, {handover.lost_in_move} of them in the move")
         new_way = {number for number, (interface, _at) in ways.items() if interface == LTE.router_end}
         events = [event for node in (self._phone, self._laptop, self._ms) for event in node.log.read()]

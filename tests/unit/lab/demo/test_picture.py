@@ -42,6 +42,7 @@ def test_marks_are_the_first_of_their_kind_after_the_link_event() -> None:
         Moment(5 * MS, "router capture", "Map-Register, phone to ms, at ap0"),
         Moment(12 * MS, "router capture", "Map-Register, phone to ms, at bs0"),
         Moment(13 * MS, "router capture", "Map-Register, phone to ms, at bs0"),
-        Moment(11 * MS, "phone daemon", "source-locator-changed to=198.51.100.10"),
+        Moment(11 * MS, "phone daemon", "source-locator-changed new=198.51.100.10 interface=wwan0"),
     ]
+    moments.append(Moment(10 * MS, "phone daemon", "source-locator-changed new=none interface=none"))
     assert picture._marks(moments, 10 * MS) == [(1.0, "source locator changed"), (2.0, "Map-Register")]

@@ -28,7 +28,12 @@ class Namespace:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"lab-{name}", initializer=_leave_home)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"lab-{name}")
+        try:
+            self.call(_leave_home)
+        except OSError as error:
+            self._thread.shutdown()
+            raise LabError(f"cannot make a network namespace for {name}: {error}") from error
         self.fd = self.call(lambda: os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
 
     @property
@@ -38,10 +43,7 @@ class Namespace:
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a function in the namespace and return what it returns; its exception comes through."""
-        try:
-            return self._thread.submit(function).result()
-        except RuntimeError as error:  # what an executor says when its initialiser failed, or after close
-            raise LabError(f"cannot enter the network namespace of {self.name}: {error}") from error
+        return self._thread.submit(function).result()
 
     def close(self) -> None:
         """Let go of it; may be called twice."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from pyroute2.netlink.exceptions import NetlinkError
+
 from lispfast.lab.conditions import LabError
 from lispfast.lab.host import Host, Interface
 
@@ -45,7 +47,10 @@ class Lab:
     ) -> tuple[Interface, Interface]:
         """Join two hosts with a cable: an interface on each, both still down."""
         peer = {"ifname": right_name, "net_ns_fd": right.namespace.fd, "mtu": mtu}
-        left.call(lambda: left.netlink.link("add", ifname=left_name, kind="veth", mtu=mtu, peer=peer))
+        try:
+            left.call(lambda: left.netlink.link("add", ifname=left_name, kind="veth", mtu=mtu, peer=peer))
+        except NetlinkError as error:
+            raise LabError(f"cannot link {left.name} {left_name} with {right.name} {right_name}: {error}") from error
         return left.interface(left_name), right.interface(right_name)
 
     def close(self) -> None:

@@ -213,3 +213,12 @@ def test_an_interrupted_demo_cleans_up(number: signal.Signals, tmp_path: Path) -
     assert demo.returncode == 130, out + err
     assert "cleaned up" in err
     assert not list(Path(tempfile.gettempdir()).glob(f"{PREFIX}{demo.pid}-*"))
+
+
+def test_a_link_that_cannot_be_made_is_told(lab: Lab) -> None:
+    one, other = lab.host("one"), lab.host("other")
+    lab.link(one, "eth0", other, "eth0")
+    with pytest.raises(LabError, match="cannot link one eth0 with other eth1"):
+        lab.link(one, "eth0", other, "eth1")
+    with pytest.raises(LabError, match="a host one already"):
+        lab.host("one")

@@ -39,12 +39,12 @@ def main() -> int:
             figures = demo.figures
             try:
                 demo.run(options.out / "move.pcap")
-            except LabError as error:
+            except (LabError, OSError) as error:
                 figures.failures.append(str(error))
             if figures.failures:
                 _keep_logs(lab, options.out)
         _show(demo, options.out)
-    except LabError as error:
+    except (LabError, OSError) as error:
         figures.failures.append(str(error))
     except KeyboardInterrupt:
         print("interrupted: everything is cleaned up", file=sys.stderr)

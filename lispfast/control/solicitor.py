@@ -211,7 +211,7 @@ class Solicitor:
         self.state, do = consult(TABLE, self.state, fact)
         if do is Do.NOTHING:
             return
-        self._bound = Seconds(now + NOTIFY_BOUND) if do is Do.COLLECT else None
+        self._bound = Seconds(now + NOTIFY_BOUND) if do is Do.COLLECT and self._targets else None
         if do is Do.PARK:
             self._deferred = ExpiryQueue()
         if do is Do.TELL:

@@ -61,8 +61,13 @@ def put_route(route: Route) -> Change:
 
 
 def add_route(route: Route) -> Change:
-    """Make a route of our own where there is none of the same destination and metric."""
-    return Change(Message.NEWROUTE, Flag.CREATE | Flag.EXCLUSIVE, route.body, f"add {words(route)}")
+    """Make a route of our own.
+
+    On IPv4 refused where another has the same destination and metric: it came just now, and has to be looked at first.
+    On IPv6 only one of the kernel's own can be there, and it may stay.
+    """
+    flags = Flag.CREATE | (Flag.EXCLUSIVE if route.version == 4 else Flag.APPEND)
+    return Change(Message.NEWROUTE, flags, route.body, f"add {words(route)}")
 
 
 def copy_route(route: Route, metric: int) -> Change:

@@ -10,7 +10,7 @@ from lispfast.model.addresses import Address, Network
 from lispfast.model.units import WireMtu
 
 # linux/rtnetlink.h, linux/fib_rules.h
-TABLE_MAIN = 254
+TABLE_MAIN, TABLE_LOCAL = 254, 255
 PROTO_BOOT, PROTO_RA = 3, 9
 SCOPE_UNIVERSE, SCOPE_SITE, SCOPE_LINK = 0, 200, 253
 ACTION_TO_TABLE = 1

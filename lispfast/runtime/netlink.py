@@ -26,8 +26,8 @@ from pyroute2.netlink.rtnl.iprsocket import AsyncIPRSocket
 
 from lispfast.model.errors import HostError
 from lispfast.runtime.changes import Change, Flag, Message
-from lispfast.runtime.hostview import HostView
-from lispfast.runtime.rtnl import decode_address, decode_link, decode_route, decode_rule
+from lispfast.runtime.hostview import TABLE_LOCAL, HostView
+from lispfast.runtime.rtnl import decode_address, decode_link, decode_route, decode_rule, is_near
 
 GROUPS = (
     RTMGRP_LINK
@@ -44,7 +44,6 @@ DUMP_ATTEMPTS = 5
 """A dump that the kernel calls interrupted, because something changed meanwhile, is asked for again this often."""
 
 _HEADER = struct.Struct("=IHHII")
-_TABLE_LOCAL = 255
 _ERROR_TYPE = 2  # NLMSG_ERROR; what pyroute2 queues when reading the socket failed
 
 
@@ -92,7 +91,7 @@ class Netlink:
         links = [decode_link(body) for body in await self._dump(Message.GETLINK, 16)]
         addresses = [decode_address(body) for body in await self._dump(Message.GETADDR, 8)]
         bodies = await self._dump(Message.GETROUTE, 12)
-        routes = [decode_route(body) for body in bodies if body[4] != _TABLE_LOCAL]
+        routes = [decode_route(body) for body in bodies if body[4] != TABLE_LOCAL]
         rules = [decode_rule(body) for body in await self._dump(Message.GETRULE, 12)]
         return HostView(
             tuple(links),
@@ -211,7 +210,23 @@ class _Listener(AsyncIPRSocket):  # type: ignore[misc]
         if self._broken:
             return
         self._broken = _HEADER.unpack_from(data)[1] == _ERROR_TYPE
-        self._heard(self._broken)
+        if self._broken or concerns_us(data):
+            self._heard(self._broken)
+
+
+def concerns_us(data: bytes) -> bool:
+    """Whether a datagram of notifications may mean anything here.
+
+    A route through a gateway to anything but everywhere does not, and a host may have very many that come and go.
+    """
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, *_ = _HEADER.unpack_from(data, offset)
+        body = data[offset + _HEADER.size : offset + length]
+        if kind not in (Message.NEWROUTE, Message.DELROUTE) or is_near(body):
+            return True
+        offset += max(_HEADER.size, (length + 3) & ~3)
+    return False
 
 
 def _ignore() -> None:

@@ -19,6 +19,7 @@ from lispfast.runtime.hostview import (
     PROTO_BOOT,
     SCOPE_LINK,
     SCOPE_UNIVERSE,
+    TABLE_LOCAL,
     AddressFlag,
     Hop,
     HopFlag,
@@ -123,6 +124,14 @@ def decode_route(body: bytes) -> Route | None:
     )
 
 
+def is_near(body: bytes) -> bool:
+    """Whether the route of a message is a default or one without a gateway, outside the table `local`."""
+    _, length, _, _, table, *_ = _ROUTE.unpack_from(body)
+    if table == TABLE_LOCAL:
+        return False
+    return not length or not {_Rta.GATEWAY, _Rta.VIA, _Rta.MULTIPATH} & {kind for kind, _ in attributes(body[12:])}
+
+
 def decode_rule(body: bytes) -> Rule | None:
     """Read an RTM_NEWRULE; None for a family that is not IP."""
     family, to_length, length, tos, table, _, _, action, _flags = _ROUTE.unpack_from(body)
@@ -177,7 +186,7 @@ def make_route(
     scope = SCOPE_LINK if version == 4 and hop and hop.gateway is None else SCOPE_UNIVERSE
     flags = hop.flags & HopFlag.ONLINK if hop else 0
     family = _FAMILY[version]
-    body = _ROUTE.pack(family, destination.prefixlen, 0, 0, min(table, 252), PROTO_BOOT, scope, kind, flags)
+    body = _ROUTE.pack(family, destination.prefixlen, 0, 0, _table_byte(table), PROTO_BOOT, scope, kind, flags)
     body += attribute(_Rta.TABLE, _U32.pack(table))
     if destination.prefixlen:
         body += attribute(_Rta.DST, destination.network_address.packed)
@@ -196,7 +205,7 @@ def make_route(
 def make_rule(priority: int, source: Address, table: int) -> Rule:
     """`PRIORITY: from SOURCE lookup TABLE`."""
     version = source.version
-    body = _ROUTE.pack(_FAMILY[version], 0, source.max_prefixlen, 0, min(table, 252), 0, 0, ACTION_TO_TABLE, 0)
+    body = _ROUTE.pack(_FAMILY[version], 0, source.max_prefixlen, 0, _table_byte(table), 0, 0, ACTION_TO_TABLE, 0)
     body += attribute(_Fra.SRC, source.packed) + attribute(_Fra.TABLE, _U32.pack(table))
     body += attribute(_Fra.PRIORITY, _U32.pack(priority))
     return Rule(body, version, priority, ip_network(source), table)
@@ -219,6 +228,10 @@ def make_link_change(index: int, flags: int = 0, mask: int = 0, mtu: int = 0, no
         mode = attribute(8, b"\x01")  # IFLA_INET6_ADDR_GEN_MODE = IN6_ADDR_GEN_MODE_NONE
         body += attribute(26, attribute(AF_INET6, mode))
     return body
+
+
+def _table_byte(table: int) -> int:
+    return table if table < 256 else 252  # RT_TABLE_COMPAT: the attribute says which
 
 
 def _u32(raw: bytes | None) -> int:

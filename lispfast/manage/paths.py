@@ -10,6 +10,7 @@ from pathlib import Path
 STATE_ROOT = Path("/var/lib/lispfast")
 RUN_ROOT = Path("/run/lispfast")
 
+OWN_NAMESPACE = "/proc/thread-self/ns/net"  # /proc/self is the main thread's, which a thread may have left
 SO_NETNS_COOKIE = 71  # asm-generic/socket.h, since Linux 5.14; Python has no name for it
 INITIAL_INODE = 0xEFFFFFF9
 """The initial network namespace's inode where the kernel fixes it (nsfs.h NET_NS_INIT_INO, since Linux 6.18)."""
@@ -38,7 +39,7 @@ def namespace_identity() -> NamespaceIdentity:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         boot_id = ""
-    return NamespaceIdentity(_own_inode(), cookie, boot_id)
+    return NamespaceIdentity(_inode(OWN_NAMESPACE), cookie, boot_id)
 
 
 def namespace_name(run_root: Path = RUN_ROOT) -> str:
@@ -47,10 +48,10 @@ def namespace_name(run_root: Path = RUN_ROOT) -> str:
     Who may not look at process 1 (lispctl as an ordinary user) takes the directory that a daemon made: that of this
     inode if there is one, else the default.
     """
-    inode = _own_inode()
+    inode = _inode(OWN_NAMESPACE)
     own = f"net-{inode}"
     try:
-        return "default" if os.stat("/proc/1/ns/net").st_ino == inode else own
+        return "default" if _inode("/proc/1/ns/net") == inode else own
     except OSError:
         pass
     if inode == INITIAL_INODE:
@@ -68,6 +69,5 @@ def control_socket(configured: str | None = None) -> Path:
     return Path(configured) if configured else RUN_ROOT / namespace_name() / "control.sock"
 
 
-def _own_inode() -> int:
-    # A thread may have left its process's namespace: /proc/self is the main thread's.
-    return os.stat("/proc/thread-self/ns/net").st_ino
+def _inode(path: str) -> int:
+    return os.stat(path).st_ino

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lispfast.model.errors import PrivilegeError
+from lispfast.runtime.privilege import require_net_admin, require_tun_device, tun_device_error
+
+
+@pytest.mark.parametrize("capabilities", ["0000000000000000", "ffffffffffffefff"])
+def test_without_net_admin(tmp_path: Path, capabilities: str) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"Name:\tx\nCapPrm:\tffffffffffffffff\nCapEff:\t{capabilities}\n")
+    with pytest.raises(PrivilegeError, match="CAP_NET_ADMIN is missing: start lispd-fast as root"):
+        require_net_admin(status)
+
+
+def test_with_net_admin_alone(tmp_path: Path) -> None:
+    status = tmp_path / "status"
+    status.write_text("CapEff:\t0000000000001000\n")
+    require_net_admin(status)
+
+
+def test_without_the_tun_device(tmp_path: Path) -> None:
+    missing = str(tmp_path / "tun")
+    with pytest.raises(PrivilegeError, match="does not exist: run `modprobe tun`"):
+        require_tun_device(missing)
+    Path(missing).write_text("")
+    require_tun_device(missing)
+
+
+def test_each_refusal_has_its_remedy() -> None:
+    assert "start lispd-fast as root" in str(tun_device_error("/dev/net/tun", PermissionError(13, "no")))
+    assert "modprobe" in str(tun_device_error("/dev/net/tun", OSError(19, os.strerror(19))))

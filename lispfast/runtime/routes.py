@@ -52,7 +52,7 @@ class HostNetwork:
         on_warning: Callable[[str], None],
         device: str = DEVICE_NAME,
     ) -> None:
-        self._eids = tuple(eids)
+        self._eids = tuple(dict.fromkeys(eids))  # one address may stand in several instance-IDs
         self._journal_path = journal_path
         self._on_underlay = on_underlay
         self._on_warning = on_warning
@@ -98,6 +98,9 @@ class HostNetwork:
             self._news.clear()
             view = await self._netlink.view()
             self._underlay = survey(view, self._watch, Underlay())
+            for name in self._watch.names:
+                if self._underlay.interface(name) is None:
+                    self._warn(f"there is no interface {name} yet: it is used as soon as it appears")
             self._take_tables(view)
             await self._write_journal(self._holdings.moves)
             await self._set_up_device()

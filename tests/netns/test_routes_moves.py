@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 from lispfast.lab.namespace import Namespace
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import HostError
 from lispfast.model.settings import AddressLocator, DatabaseMapping
 from lispfast.model.underlay import Underlay
+from lispfast.model.units import InstanceId
 
 from .hostworld import (
     EID4,
@@ -113,6 +115,7 @@ def test_from_one_network_to_another_and_out(host_ns: Namespace, tmp_path: Path)
         ip("-6 route add default via 2001:db8:1::1 dev wlan0 metric 1")
         async with Daemon(settings("wlan0", "wwan0"), tmp_path / "journal") as daemon:
             assert [i.name for i in daemon.underlay.interfaces] == ["wlan0"]
+            assert daemon.warnings == ["there is no interface wwan0 yet: it is used as soon as it appears"]
             make_interface("wwan0", "198.51.100.5/24", "2001:db8:2::5/64")
             ip("route append default via 198.51.100.1 dev wwan0")
             ip("-6 route add default via 2001:db8:2::1 dev wwan0")
@@ -261,6 +264,18 @@ def test_an_rloc_given_as_an_address_brings_its_interface(host_ns: Namespace, tm
             assert daemon.rloc("eth7") == "192.0.2.50"
             assert "from 192.0.2.50 lookup 5" in ip("rule")
         assert host_state() == before
+
+    run(host_ns, story)
+
+
+def test_an_eid_of_two_instances_is_one_address(host_ns: Namespace, tmp_path: Path) -> None:
+    async def story() -> None:
+        chosen = settings()
+        (first, *rest) = chosen.database
+        twin = DatabaseMapping(EidPrefix(first.prefix.network, InstanceId(7)), first.locators)
+        object.__setattr__(chosen, "database", (first, twin, *rest))
+        async with Daemon(chosen, tmp_path / "journal"):
+            assert ip("-4 addr show lmn0").count("inet ") == 1
 
     run(host_ns, story)
 

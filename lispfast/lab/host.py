@@ -181,8 +181,8 @@ class Interface:
         )
 
     def tentative(self) -> bool:
-        """Whether an address waits for duplicate address detection."""
-        rows = self.host.json("ip", "-j", "addr", "show", "dev", self.name)
+        """Whether an address of global scope waits for duplicate address detection."""
+        rows = self.host.json("ip", "-j", "addr", "show", "dev", self.name, "scope", "global")
         return any(info.get("tentative", False) for row in rows for info in row.get("addr_info", ()))
 
     def _ask(self, verb: str, *words: str, **fields: Any) -> Any:

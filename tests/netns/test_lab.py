@@ -55,6 +55,13 @@ def test_the_hosts_namespace_is_not_ours(pair: tuple[Host, Host]) -> None:
     assert os.stat("/proc/self/ns/net").st_ino == here
 
 
+def test_detection_of_duplicates_can_be_had(pair: tuple[Host, Host]) -> None:
+    host = pair[1]
+    host.sysctl("net.ipv6.conf.eth0.accept_dad", 1)
+    host.run("ip", "addr", "add", "2001:db8::3/64", "dev", "eth0")
+    assert host.interface("eth0").tentative()
+
+
 def test_a_link_down_takes_the_routes_and_a_flush_the_addresses(pair: tuple[Host, Host]) -> None:
     eth0 = pair[1].interface("eth0")
     assert {route["dst"] for route in pair[1].json("ip", "-j", "route")} == {"default", "192.0.2.0/24"}

@@ -57,7 +57,7 @@ def _data_plane(plane: dict[str, Any]) -> str:
     return (
         f"Data plane: {plane['backend']}, workers {plane['workers']}; "
         f"out {plane['packets_out']} packets, {plane['bytes_out']} bytes; "
-        f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes; waiting for a mapping: {plane['staged']}\n"
+        f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes; waited for a mapping: {plane['staged']}\n"
         + _drops("Packets dropped", plane["drops"])
     )
 

@@ -119,6 +119,7 @@ class MobileNode:
         self.registrar.handle_timeout(now)
         self.solicitor.handle_timeout(now)
         self.prober.handle_timeout(now)
+        self._ask_for_the_lost(now)
         for failed in self.resolver.handle_timeout(now):
             self._changed(self.cache.hold(failed.asked, failed.until, now), now)
         due = self.cache.handle_timeout(now)
@@ -271,6 +272,14 @@ class MobileNode:
             self.prober.changed = False
             self.table.touch_all()
         self.table.flush(self._outlook())
+
+    def _ask_for_the_lost(self, now: Seconds) -> None:
+        """Peers that no longer answer probes may have moved while we did, each telling the other's old place."""
+        for rloc in self.prober.take_lost():
+            for prefix in self.cache.users(rloc):
+                entry = self.cache.get(prefix)
+                if entry is not None and entry.origin is Origin.MAP_REPLY and self.cache.in_use(prefix, now):
+                    self.resolver.refresh(prefix, now)
 
     def _release_holds(self, now: Seconds) -> None:
         """Nobody answered where we were; here somebody may, but for the pause that RFC 9301 section 5.3 asks for."""

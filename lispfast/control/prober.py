@@ -3,17 +3,18 @@
 One machine an RLOC:
 
     state      fact        next       what is done
+    up         named       up         the cache names it now: wait for the first round
     up         round       testing    send a probe, wait for the answer
     up         idle        up         nobody uses it: skip this round
     testing    unanswered  testing    send again
-    testing    exhausted   down       tell; leave it out of the verdicts
+    testing    exhausted   down       tell; leave it out of the verdicts; ask for the mapping
     testing    answered    up         wait for the next round
     down       round       retesting  send a probe: it may be back
     down       idle        up         nobody uses it: forget what was found
     retesting  unanswered  retesting  send again
-    retesting  exhausted   down
+    retesting  exhausted   down       ask for the mapping once more
     retesting  answered    up         tell; use it again
-    any        moved       up         another path: nothing is known of it
+    any        moved       up         another path: nothing is known of it, so the round comes soon
     any        stranded    parked     stop the timer
     parked     moved       up
     parked     stranded    parked
@@ -63,6 +64,7 @@ class State(StrEnum):
 class Fact(StrEnum):
     """What can happen to a probe."""
 
+    NAMED = "named"
     ROUND = "round"
     IDLE = "idle"
     UNANSWERED = "unanswered"
@@ -79,11 +81,14 @@ class Do(StrEnum):
     PROBE = "probe"
     REST = "rest"
     LOSE = "lose"
+    MISS = "miss"
     FIND = "find"
+    SOON = "soon"
     PARK = "park"
 
 
 TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
+    (State.UP, Fact.NAMED): (State.UP, Do.REST),
     (State.UP, Fact.ROUND): (State.TESTING, Do.PROBE),
     (State.UP, Fact.IDLE): (State.UP, Do.REST),
     (State.UP, Fact.ANSWERED): (State.UP, Do.NOTHING),
@@ -94,10 +99,10 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.DOWN, Fact.IDLE): (State.UP, Do.FIND),
     (State.DOWN, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.RETESTING, Fact.UNANSWERED): (State.RETESTING, Do.PROBE),
-    (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.REST),
+    (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.MISS),
     (State.RETESTING, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.PARKED, Fact.ANSWERED): (State.PARKED, Do.NOTHING),
-    **{(state, Fact.MOVED): (State.UP, Do.REST) for state in State},
+    **{(state, Fact.MOVED): (State.UP, Do.SOON) for state in State},
     **{(state, Fact.STRANDED): (State.PARKED, Do.PARK) for state in State},
 }
 
@@ -115,7 +120,10 @@ class Path:
 
 
 class Prober:
-    """The probed RLOCs. `changed` is set when the set of those that are down became another."""
+    """The probed RLOCs. `changed` is set when the set of those that are down became another.
+
+    `lost` are those whose probes were given up since the last `take_lost`: who is there may have moved without telling.
+    """
 
     def __init__(self, probing: Probing, cache: MapCache, nonces: NonceSource, outbox: Outbox) -> None:
         self._probing = probing
@@ -126,7 +134,13 @@ class Prober:
         self._paths: dict[Address, Path] = {}
         self._by_nonce: dict[Nonce, Address] = {}
         self._timers: ExpiryQueue[Address] = ExpiryQueue()
+        self._lost: list[Address] = []
         self.changed = False
+
+    def take_lost(self) -> list[Address]:
+        """The RLOCs given up, once or again; taking empties the list."""
+        taken, self._lost = self._lost, []
+        return taken
 
     def path(self, rloc: Address) -> Path | None:
         """What is known of an RLOC, None where it is not probed."""
@@ -146,14 +160,16 @@ class Prober:
         for rloc in self._cache.rlocs() - self._paths.keys():
             if len(self._paths) < MAX_RLOCS:
                 path = self._paths[rloc] = Path(rloc)
-                self._step(path, self._reach(path), now)
+                reached = self._position.source(rloc.version) is not None
+                self._step(path, Fact.NAMED if reached else Fact.STRANDED, now)
 
     def handle_position(self, position: Position, now: Seconds) -> None:
         """We stand elsewhere now: what was found is of other paths."""
         self._position = position
         self.changed = self.changed or bool(self.down)
         for path in self._paths.values():
-            self._step(path, self._reach(path), now)
+            reached = self._position.source(path.rloc.version) is not None
+            self._step(path, Fact.MOVED if reached else Fact.STRANDED, now)
 
     def handle_timeout(self, now: Seconds) -> None:
         """Probe what is due."""
@@ -206,8 +222,14 @@ class Prober:
                 self._rest(path, now)
             case Do.LOSE:
                 self.changed = True
+                self._lost.append(path.rloc)
                 self._outbox.event("rloc-down", "warning", rloc=str(path.rloc), probes=path.tries)
                 self._rest(path, now)
+            case Do.MISS:
+                self._lost.append(path.rloc)
+                self._rest(path, now)
+            case Do.SOON:
+                self._rest(path, now, soon=True)
             case Do.FIND:
                 self.changed = True
                 self._outbox.event("rloc-up", rloc=str(path.rloc))
@@ -232,13 +254,15 @@ class Prober:
         self._outbox.send(probe(path.asked, self._position.rlocs, nonce).encode(), source, path.rloc)
         self._timers.set(path.rloc, Seconds(now + self._probing.retry_interval))
 
-    def _rest(self, path: Path, now: Seconds) -> None:
-        """Until the next round: the interval with a jitter drawn from the nonces."""
-        draw = (self._nonces() & 0xFFFF) / 0xFFFF * 2 - 1
-        self._timers.set(path.rloc, Seconds(now + self._probing.interval * (1 + JITTER * draw)))
+    def _rest(self, path: Path, now: Seconds, *, soon: bool = False) -> None:
+        """Until the next round: the interval with a jitter drawn from the nonces.
 
-    def _reach(self, path: Path) -> Fact:
-        return Fact.MOVED if self._position.source(path.rloc.version) else Fact.STRANDED
+        After a move the first round comes within a retry's time: a peer that moved at the same time was told at its old
+        place, as we were, and only the mapping system knows where it is.
+        """
+        draw = (self._nonces() & 0xFFFF) / 0xFFFF * 2 - 1
+        wait = min(self._probing.interval, self._probing.retry_interval) if soon else self._probing.interval
+        self._timers.set(path.rloc, Seconds(now + wait * (1 + JITTER * draw)))
 
     def _clear(self, path: Path) -> None:
         for nonce in path.sent:

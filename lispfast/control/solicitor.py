@@ -10,19 +10,30 @@ until it has our registration; so SMRs go out after the Map-Notify, and where it
     quiet    stranded  quiet
     waiting  moved     waiting  collect, start the bound anew
     waiting  notified  early    tell them; another Map-Server has yet to confirm
-    waiting  settled   quiet    tell them
+    waiting  settled   told     tell them
+    waiting  alone     quiet
     waiting  late      early    tell them without waiting longer
     waiting  stranded  parked
     early    moved     waiting  collect, start the bound
     early    notified  early    tell them again
-    early    settled   quiet    tell them again
+    early    settled   told     tell them again
+    early    alone     quiet
     early    stranded  parked
+    told     moved     waiting  collect, start the bound
+    told     late      told     tell those again who have not been heard since
+    told     finished  quiet    forget them
+    told     notified  told                         a Map-Server that had lost us
+    told     settled   told
+    told     stranded  parked
     parked   moved     waiting  collect, start the bound
     parked   stranded  parked
     parked   settled   parked                       a Map-Notify that was on its way
     parked   notified  parked
 
-`notified` is: a Map-Server has confirmed the new locators; `settled`: the last one has.
+`notified` is: a Map-Server has confirmed the new locators; `settled`: the last one has; `alone`: the last one has, and
+nobody is to be told. An SMR has no answer, so one that is lost would leave its peer sending to the old place until a
+probe or the TTL ends it: SMRs are repeated to those from whom nothing has come since, which proves it only where the
+old RLOCs are gone.
 """
 
 from __future__ import annotations
@@ -54,6 +65,7 @@ SMR_INTERVAL = Seconds(3)  # RFC 9301 section 6.1: recommended for a destination
 # The interval counts for each (RLOC, EID-prefix) with a burst: taken literally it holds up a peer's second EID and a
 # second move. Each move may need two rounds, one before the Map-Notify and one after.
 SMR_BURST = 6
+REPEATS = (Seconds(1), Seconds(2))  # waits before each repetition; what the burst leaves room for
 NOTIFY_BOUND = Seconds(0.3)  # a Map-Server that is there answers in one round trip, 100 ms over a poor LTE
 MAX_TARGETS = 64  # peers are told newest first; who is left out asks again when its TTL ends
 SLACK = Seconds(0.02)
@@ -65,6 +77,7 @@ class State(StrEnum):
     QUIET = "quiet"
     WAITING = "waiting"
     EARLY = "early"
+    TOLD = "told"
     PARKED = "parked"
 
 
@@ -74,7 +87,9 @@ class Fact(StrEnum):
     MOVED = "moved"
     NOTIFIED = "notified"
     SETTLED = "settled"
+    ALONE = "alone"
     LATE = "late"
+    FINISHED = "finished"
     STRANDED = "stranded"
 
 
@@ -84,6 +99,8 @@ class Do(StrEnum):
     NOTHING = "nothing"
     COLLECT = "collect"
     TELL = "tell"
+    REPEAT = "repeat"
+    FORGET = "forget"
     PARK = "park"
 
 
@@ -94,13 +111,21 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.QUIET, Fact.STRANDED): (State.QUIET, Do.NOTHING),
     (State.WAITING, Fact.MOVED): (State.WAITING, Do.COLLECT),
     (State.WAITING, Fact.NOTIFIED): (State.EARLY, Do.TELL),
-    (State.WAITING, Fact.SETTLED): (State.QUIET, Do.TELL),
+    (State.WAITING, Fact.SETTLED): (State.TOLD, Do.TELL),
+    (State.WAITING, Fact.ALONE): (State.QUIET, Do.FORGET),
     (State.WAITING, Fact.LATE): (State.EARLY, Do.TELL),
     (State.WAITING, Fact.STRANDED): (State.PARKED, Do.PARK),
     (State.EARLY, Fact.MOVED): (State.WAITING, Do.COLLECT),
     (State.EARLY, Fact.NOTIFIED): (State.EARLY, Do.TELL),
-    (State.EARLY, Fact.SETTLED): (State.QUIET, Do.TELL),
+    (State.EARLY, Fact.SETTLED): (State.TOLD, Do.TELL),
+    (State.EARLY, Fact.ALONE): (State.QUIET, Do.FORGET),
     (State.EARLY, Fact.STRANDED): (State.PARKED, Do.PARK),
+    (State.TOLD, Fact.MOVED): (State.WAITING, Do.COLLECT),
+    (State.TOLD, Fact.LATE): (State.TOLD, Do.REPEAT),
+    (State.TOLD, Fact.FINISHED): (State.QUIET, Do.FORGET),
+    (State.TOLD, Fact.NOTIFIED): (State.TOLD, Do.NOTHING),
+    (State.TOLD, Fact.SETTLED): (State.TOLD, Do.NOTHING),
+    (State.TOLD, Fact.STRANDED): (State.PARKED, Do.PARK),
     (State.PARKED, Fact.MOVED): (State.WAITING, Do.COLLECT),
     (State.PARKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
     (State.PARKED, Fact.NOTIFIED): (State.PARKED, Do.NOTHING),
@@ -168,6 +193,9 @@ class Solicitor:
         self._changed: dict[EidPrefix, None] = {}
         self._targets: list[Target] = []
         self._bound: Seconds | None = None
+        self._told_at = Seconds(0)
+        self._repeats = 0
+        self._hearing_proves = True
         self._limit = RateLimiter(SMR_INTERVAL, SMR_BURST)
         self._deferred: ExpiryQueue[_Message] = ExpiryQueue()
 
@@ -179,6 +207,8 @@ class Solicitor:
         self, position: Position, changed: tuple[EidPrefix, ...], cache: MapCache, outlook: Outlook, now: Seconds
     ) -> None:
         """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last."""
+        kept = {way.address for way in self._position.ways} & {way.address for way in position.ways}
+        self._hearing_proves = not kept
         self._position = position
         if not position.ways:
             self._step(Fact.STRANDED, now)
@@ -192,12 +222,14 @@ class Solicitor:
 
     def handle_notified(self, settled: bool, now: Seconds) -> None:
         """A Map-Server confirmed the new locators; `settled` says that it was the last."""
-        self._step(Fact.SETTLED if settled else Fact.NOTIFIED, now)
+        alone = not self._targets and self.state in (State.WAITING, State.EARLY)
+        self._step((Fact.ALONE if alone else Fact.SETTLED) if settled else Fact.NOTIFIED, now)
 
     def handle_timeout(self, now: Seconds) -> None:
         """Send what waited long enough."""
         if self._bound is not None and self._bound <= now:
-            self._step(Fact.LATE, now)
+            finished = self.state is State.TOLD and (self._repeats == len(REPEATS) or not self._targets)
+            self._step(Fact.FINISHED if finished else Fact.LATE, now)
         for message in self._deferred.pop_due(now):
             self._solicit(message, now)
 
@@ -211,14 +243,29 @@ class Solicitor:
         self.state, do = consult(TABLE, self.state, fact)
         if do is Do.NOTHING:
             return
-        self._bound = Seconds(now + NOTIFY_BOUND) if do is Do.COLLECT and self._targets else None
-        if do is Do.PARK:
-            self._deferred = ExpiryQueue()
-        if do is Do.TELL:
-            self._tell(now)
-        if self.state is State.QUIET:
-            self._changed.clear()
-            self._targets.clear()
+        self._bound = None
+        match do:
+            case Do.COLLECT:
+                self._bound = Seconds(now + NOTIFY_BOUND) if self._targets else None
+            case Do.PARK:
+                self._deferred = ExpiryQueue()
+            case Do.TELL:
+                self._told_at, self._repeats = now, 0
+                self._tell(now)
+            case Do.REPEAT:
+                self._repeats += 1
+                self._targets = [target for target in self._targets if not self._heard(target)]
+                self._tell(now)
+            case Do.FORGET:
+                self._changed.clear()
+                self._targets.clear()
+        if self.state is State.TOLD:
+            self._bound = Seconds(now + (REPEATS[self._repeats] if self._repeats < len(REPEATS) else 0))
+
+    def _heard(self, target: Target) -> bool:
+        """Whether packets came from there since it was told, which they did to our new RLOC."""
+        age, at = self._outer_sources.get(target.rloc, (Seconds(0), Seconds(0)))
+        return self._hearing_proves and at - age > self._told_at
 
     def _tell(self, now: Seconds) -> None:
         """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own."""

@@ -23,7 +23,7 @@ from lispfast.model.forwarding import (
 )
 from lispfast.model.units import InstanceId, Seconds
 
-from .internet import Packet
+from .network import Packet
 
 STAGE_PACKETS = 32
 STAGE_AGE = 10.0

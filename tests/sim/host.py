@@ -1,4 +1,4 @@
-"""A host of the simulated internet: a role with its kernel, its clock's timer and its disk."""
+"""A host of the simulated network: a role with its kernel, its clock's timer and its disk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.model.units import Seconds, WireMtu
 
 from .dataplane import SlowDataPlane
-from .internet import Frame, Internet, Packet
+from .network import Frame, Network, Packet
 
 
 def interface(name: str, *addresses: str, index: int = 2, up: bool = True, routed: bool = True) -> Interface:
@@ -25,8 +25,8 @@ def interface(name: str, *addresses: str, index: int = 2, up: bool = True, route
 class Host:
     """Runs what `make_role(disk)` gives; the disk outlives a crash, the role does not."""
 
-    def __init__(self, internet: Internet, name: str, make_role: Callable[[dict[str, int]], Role]) -> None:
-        self.internet = internet
+    def __init__(self, network: Network, name: str, make_role: Callable[[dict[str, int]], Role]) -> None:
+        self.network = network
         self.name = name
         self.disk: dict[str, int] = {}
         self.events: list[tuple[Seconds, Event]] = []
@@ -35,16 +35,16 @@ class Host:
         self.up = False
         self._make_role = make_role
         self._timer = 0
-        internet.hosts.append(self)
+        network.hosts.append(self)
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Boot with what is on the disk."""
         self.up = True
-        self.dataplane = SlowDataPlane(self._transmit, lambda: self.internet.now)
+        self.dataplane = SlowDataPlane(self._transmit, lambda: self.network.now)
         self.role = self._make_role(self.disk)
-        self._step(lambda: self.role.start(self.internet.now))
+        self._step(lambda: self.role.start(self.network.now))
         self._tell_underlay()
 
     def crash(self) -> None:
@@ -54,7 +54,7 @@ class Host:
 
     def stop(self) -> None:
         """Off in good order."""
-        self._step(lambda: self.role.stop(self.internet.now))
+        self._step(lambda: self.role.stop(self.network.now))
         self.crash()
 
     def attach(self, *interfaces: Interface) -> None:
@@ -78,7 +78,7 @@ class Host:
         """A datagram came to port 4342 of one of our addresses."""
         came_in = self.interface_of(destination.address)
         datagram = Datagram(payload, source, destination, came_in.index if came_in else 0)
-        self._step(lambda: self.role.handle_datagram(datagram, self.internet.now))
+        self._step(lambda: self.role.handle_datagram(datagram, self.network.now))
 
     def interface_of(self, address: Address) -> Interface | None:
         """The interface that has this address and is up."""
@@ -107,14 +107,14 @@ class Host:
 
     def _tell_underlay(self) -> None:
         def step() -> None:
-            self.role.handle_traffic(self.dataplane.traffic(), self.internet.now)
-            self.role.handle_underlay(self.underlay, self.internet.now)
+            self.role.handle_traffic(self.dataplane.traffic(), self.network.now)
+            self.role.handle_underlay(self.underlay, self.network.now)
 
         self._step(step)
 
     def _punts(self) -> None:
         for punt in self.dataplane.take_punts():
-            self._step(lambda punt=punt: self.role.handle_punt(punt, self.internet.now))
+            self._step(lambda punt=punt: self.role.handle_punt(punt, self.network.now))
 
     def _step(self, step: Callable[[], None]) -> None:
         step()
@@ -126,7 +126,7 @@ class Host:
                     self.dataplane.commit(transaction)
                 case Send():
                     self._send(effect)
-        self.events += [(self.internet.now, event) for event in self.role.take_events()]
+        self.events += [(self.network.now, event) for event in self.role.take_events()]
         self._arm()
         self._punts()
 
@@ -137,7 +137,7 @@ class Host:
             self.refused_sends += 1
             return
         endpoint = Endpoint(source, send.source_port)
-        self.internet.carry(Frame(self.internet.now, self.name, endpoint, send.destination, send.payload))
+        self.network.carry(Frame(self.network.now, self.name, endpoint, send.destination, send.payload))
 
     def _source_for(self, destination: Address, ifindex: int) -> Address | None:
         for one in self.underlay.interfaces:
@@ -150,7 +150,7 @@ class Host:
         if self.interface_of(source.address) is None:
             self.refused_sends += 1
         else:
-            self.internet.carry(Frame(self.internet.now, self.name, source, destination, packet))
+            self.network.carry(Frame(self.network.now, self.name, source, destination, packet))
 
     def _arm(self) -> None:
         """One timer, fired somewhere in the slack that it was given."""
@@ -160,14 +160,14 @@ class Host:
             return
         timer = self._timer
         assert timeout.slack >= 0, f"{timeout.why}: a slack that is over before it begins"
-        when = max(self.internet.now, timeout.at) + self.internet.random.random() * timeout.slack
+        when = max(self.network.now, timeout.at) + self.network.random.random() * timeout.slack
 
         def fire() -> None:
             if timer == self._timer and self.up:
                 self._step(self._time_out)
 
-        self.internet.at(when, fire)
+        self.network.at(when, fire)
 
     def _time_out(self) -> None:
-        self.role.handle_traffic(self.dataplane.traffic(), self.internet.now)
-        self.role.handle_timeout(self.internet.now)
+        self.role.handle_traffic(self.dataplane.traffic(), self.network.now)
+        self.role.handle_timeout(self.network.now)

@@ -1,156 +1,181 @@
-"""Carries datagrams between hosts in virtual time, as badly as its conditions say.
-
-Everything random comes from one seeded generator and everything happens in the order of one queue, so a run is a
-function of its seed. What is sent stands in `sent`, so that a story can say that nobody else could have done it.
-"""
+"""An internet in memory and in virtual time: roles, their addresses, and datagrams that take a while or get lost."""
 
 from __future__ import annotations
 
 import heapq
+import itertools
+import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from random import Random
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
 
-from lispfast.model.addresses import CONTROL_PORT, Address, Endpoint
-from lispfast.model.errors import WireError
-from lispfast.model.units import Seconds
-from lispfast.wire.encapsulated_control import EncapsulatedControl
-from lispfast.wire.map_request import MapRequest
-from lispfast.wire.message import decode
+from lispfast.control.effects import Commit, Datagram, Event, Persist, Send
+from lispfast.control.role import Role
+from lispfast.model.addresses import Address, Eid, Endpoint
+from lispfast.model.forwarding import Miss, PrefixTraffic, Resolve, Traffic
+from lispfast.model.underlay import Attachment, Interface, Underlay
+from lispfast.model.units import Seconds, WireMtu
+from lispfast.wire.message import Message, decode
+from tests.sim.tables import Table
 
-if TYPE_CHECKING:
-    from .host import Host
-
-MAX_STEPS = 200_000
-"""Of one `run`: a story that needs more has a loop in it."""
+Loss = Callable[[str, Message], bool]
+"""Whether a message that this host sends gets lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What may happen to a datagram: `loss` and `duplication` are probabilities, `delay` and `jitter` seconds.
-
-    The delay of each datagram lies evenly between `delay` and `delay + jitter`; more jitter than the time between two
-    datagrams reorders them.
-    """
-
-    loss: float = 0.0
-    duplication: float = 0.0
-    delay: float = 0.005
-    jitter: float = 0.0
+def attached(name: str, index: int, *addresses: str) -> Interface:
+    found = {ip_address(a).version: Attachment(ip_address(a), routed=True) for a in addresses}
+    return Interface(name, index, True, WireMtu(1500), found.get(4), found.get(6))
 
 
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """An inner packet, from EID to EID; `serial` tells it from others."""
+class Host:
+    """A role with a table and the traffic that went through it."""
 
-    source: Address
-    destination: Address
-    serial: int
-    iid: int = 0
+    def __init__(self, name: str, role: Role, internet: Internet) -> None:
+        self.name = name
+        self.role = role
+        self.table = Table()
+        self.saved: dict[str, int] = {}
+        self.events: list[tuple[Seconds, Event]] = []
+        self.addresses: set[Address] = set()
+        self.delivered: list[tuple[Seconds, str]] = []
+        self.lost = 0
+        self.staged: list[tuple[str, Address, Address]] = []
+        self._sent_to: dict[Address, Seconds] = {}
+        self._came_from: dict[Address, Seconds] = {}
+        self._internet = internet
+
+    def attach(self, *interfaces: Interface) -> None:
+        """The host is on these networks from now on, and on no other."""
+        self.addresses = {a.address for i in interfaces for v in (4, 6) if (a := i.attachment(v))}
+        self._traffic()
+        self.role.handle_underlay(Underlay(tuple(interfaces)), self._internet.now)
+        self._internet.carry_out(self)
+
+    def receive(self, datagram: Datagram) -> None:
+        self.role.handle_datagram(datagram, self._internet.now)
+        self._internet.carry_out(self)
+
+    def wake(self) -> None:
+        self._traffic()
+        self.role.handle_timeout(self._internet.now)
+        self._internet.carry_out(self)
+
+    def packet(self, label: str, source: str, destination: str) -> None:
+        """An application sends a packet from an EID of ours."""
+        self._forward(label, ip_address(source), ip_address(destination))
+
+    def arrived(self, label: str, source: Address, destination: Address, rloc: Address) -> None:
+        """An encapsulated packet came."""
+        self._came_from[rloc] = self._internet.now
+        if Eid(destination) in self.table.local:
+            self.delivered.append((self._internet.now, label))
+
+    def release(self) -> None:
+        waiting, self.staged = self.staged, []
+        for label, source, destination in waiting:
+            self._forward(label, source, destination)
+
+    def event_times(self, name: str) -> list[Seconds]:
+        return [at for at, event in self.events if event.name == name]
+
+    def _forward(self, label: str, source: Address, destination: Address) -> None:
+        if isinstance(self.table.lookup(Eid(destination)), Resolve):
+            if not any(waiting == destination for _, _, waiting in self.staged):
+                self.role.handle_punt(Miss(destination, source), self._internet.now)
+            self.staged.append((label, source, destination))
+            self._internet.carry_out(self)
+            return
+        ways = self.table.ways(Eid(destination))
+        if not ways:
+            self.lost += 1
+            return
+        self._sent_to[destination] = self._internet.now
+        outer, rloc = ways[0]
+        self._internet.carry(lambda host: host.arrived(label, source, destination, outer), rloc)
+
+    def _traffic(self) -> None:
+        now = self._internet.now
+        prefixes = {}
+        for address, at in self._sent_to.items():
+            matches = [prefix for prefix in self.table.verdicts if prefix.contains(Eid(address))]
+            best = max(matches, key=lambda prefix: prefix.length)
+            prefixes[best] = PrefixTraffic(1, 1, 0, Seconds(now - at))
+        outer = {address: Seconds(now - at) for address, at in self._came_from.items()}
+        self.role.handle_traffic(Traffic(prefixes, outer), now)
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A UDP datagram on the wire at the moment it is sent: control bytes, or an encapsulated inner packet."""
-
-    at: Seconds
-    sender: str
-    source: Endpoint
-    destination: Endpoint
-    content: bytes | Packet
-
-    @property
-    def kind(self) -> str:
-        """`Data`, or the name of the message; `SMR` and `Probe` for those Map-Requests, `ECM` around what it holds."""
-        if isinstance(self.content, Packet):
-            return "Data"
-        try:
-            message = decode(self.content)
-            if isinstance(message, EncapsulatedControl):
-                return "ECM " + type(decode(message.inner().payload)).__name__
-        except WireError:
-            return "Garbage"
-        if isinstance(message, MapRequest) and (message.smr or message.probe):
-            return "SMR" if message.smr else "Probe"
-        return type(message).__name__
-
-
-@dataclass
 class Internet:
-    """The hosts and what is on its way between them; `lose` picks frames that never arrive."""
+    """Hosts and the datagrams between them; `latency` is one way, in seconds."""
 
-    seed: int = 1
-    conditions: Conditions = field(default_factory=Conditions)
-    now: Seconds = Seconds(1000.0)
-
-    def __post_init__(self) -> None:
-        self.random = Random(self.seed)
+    def __init__(self, latency: float = 0.01) -> None:
+        self.now = Seconds(1000.0)
+        self.latency = latency
+        self.loss: Loss = lambda sender, message: False
         self.hosts: list[Host] = []
-        self.sent: list[Frame] = []
-        self.lost: list[Frame] = []
-        self.lose: Callable[[Frame], bool] = lambda frame: False
-        self._queue: list[tuple[float, int, Callable[[], None]]] = []
-        self._serial = 0
+        self.log: list[tuple[Seconds, str, Message]] = []
+        self._queue: list[tuple[Seconds, int, Callable[[], None]]] = []
+        self._serial = itertools.count()
+        self.random = random.Random(7)
 
-    def at(self, when: float, action: Callable[[], None]) -> None:
-        """Do it then."""
-        self._serial += 1
-        heapq.heappush(self._queue, (when, self._serial, action))
+    def add(self, name: str, role: Role) -> Host:
+        host = Host(name, role, self)
+        self.hosts.append(host)
+        role.start(self.now)
+        self.carry_out(host)
+        return host
 
-    def after(self, delay: float, action: Callable[[], None]) -> None:
-        """Do it so much later."""
-        self.at(self.now + delay, action)
+    def carry(self, deliver: Callable[[Host], None], destination: Address) -> None:
+        """Bring something to whoever has the address when it arrives."""
 
-    def carry(self, frame: Frame) -> None:
-        """Take a frame from its sender."""
-        self.sent.append(frame)
-        copies = 1 + (self.random.random() < self.conditions.duplication)
-        for _ in range(copies):
-            delay = self.conditions.delay + self.random.random() * self.conditions.jitter
-            unlucky = self.random.random() < self.conditions.loss
-            if self.lose(frame) or unlucky:
-                self.lost.append(frame)
-            else:
-                self.after(delay, lambda: self._arrive(frame))
+        def arrive() -> None:
+            for host in self.hosts:
+                if destination in host.addresses:
+                    deliver(host)
 
-    def owner(self, address: Address) -> Host | None:
-        """The host that has this address now."""
-        return next((host for host in self.hosts if host.up and host.interface_of(address)), None)
+        heapq.heappush(self._queue, (Seconds(self.now + self.latency), next(self._serial), arrive))
+
+    def carry_out(self, host: Host) -> None:
+        for effect in host.role.take_effects():
+            match effect:
+                case Commit(transaction):
+                    host.table.commit(transaction)
+                    host.release()
+                case Persist(key, value):
+                    host.saved[key] = value
+                case Send():
+                    self._send(host, effect)
+        host.events += [(self.now, event) for event in host.role.take_events()]
 
     def run(self, seconds: float) -> None:
-        """Let so much time pass."""
-        self._run(self.now + seconds, lambda: False)
-
-    def run_until(self, condition: Callable[[], bool], within: float) -> float:
-        """Let time pass until it holds; how long it took. AssertionError if it does not hold in time."""
-        start = self.now
-        self._run(self.now + within, condition)
-        assert condition(), f"it did not happen within {within} s"
-        return self.now - start
-
-    def frames(self, kind: str, sender: str | None = None, since: float = 0.0) -> list[Frame]:
-        """What was sent of a kind, oldest first."""
-        return [f for f in self.sent if f.kind == kind and sender in (None, f.sender) and f.at >= since]
-
-    def _run(self, end: float, condition: Callable[[], bool]) -> None:
-        for _ in range(MAX_STEPS):
-            if condition():
+        """Let everything happen that is due by then, in order."""
+        end = Seconds(self.now + seconds)
+        for _ in range(100_000):
+            timers = [(t.at, host) for host in self.hosts if (t := host.role.poll_timeout()) is not None]
+            at, host = min(timers, key=lambda timer: timer[0], default=(Seconds(end + 1), None))
+            arrival = self._queue[0][0] if self._queue else Seconds(end + 1)
+            if min(at, arrival) > end:
+                self.now = end
                 return
-            if not self._queue or self._queue[0][0] > end:
-                self.now = Seconds(end)
-                return
-            when, _, action = heapq.heappop(self._queue)
-            assert when >= self.now, "time runs one way"
-            self.now = Seconds(when)
-            action()
-        raise AssertionError(f"more than {MAX_STEPS} steps")
+            self.now = max(self.now, min(at, arrival))
+            if arrival <= at:
+                heapq.heappop(self._queue)[2]()
+            elif host is not None:
+                host.wake()
+        raise AssertionError("the hosts keep each other awake")
 
-    def _arrive(self, frame: Frame) -> None:
-        host = self.owner(frame.destination.address)
-        if host is None:
-            self.lost.append(frame)
-        elif isinstance(frame.content, Packet):
-            host.receive_data(frame.content, frame.source)
-        elif frame.destination.port == CONTROL_PORT:
-            host.receive_control(frame.content, frame.source, frame.destination)
+    def count(self, kind: type, sender: str | None = None) -> int:
+        """How many messages of a kind were sent, by a host or by anybody."""
+        return sum(isinstance(m, kind) and sender in (None, name) for _, name, m in self.log)
+
+    def _send(self, host: Host, send: Send) -> None:
+        source = send.source
+        if source is None:
+            same = [a for a in host.addresses if a.version == send.destination.address.version]
+            source = min(same, key=str)
+        if source not in host.addresses:
+            raise AssertionError(f"{host.name} sends from {source}, which it does not have")
+        message = decode(send.payload)
+        self.log.append((self.now, host.name, message))
+        if self.loss(host.name, message):
+            return
+        datagram = Datagram(send.payload, Endpoint(source, send.source_port), send.destination)
+        self.carry(lambda receiver: receiver.receive(datagram), send.destination.address)

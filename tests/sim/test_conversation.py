@@ -8,7 +8,7 @@ import pytest
 
 from lispfast.model.settings import ProxyEtr
 
-from .internet import Conditions
+from .network import Conditions
 from .world import LAPTOP_V4, LAPTOP_V6, OFFICE, PHONE_V4, PHONE_V6, WIFI, World
 
 ELSEWHERE, FAR = "192.0.2.99", "2001:db8:f::1"  # in no EID-prefix of anybody
@@ -19,15 +19,15 @@ ELSEWHERE, FAR = "192.0.2.99", "2001:db8:f::1"  # in no EID-prefix of anybody
 def test_the_first_packets_wait_and_arrive_in_order(proxy_reply, source, destination):
     world = World(proxy_reply=proxy_reply)
     world.boot()
-    asked = world.internet.now
+    asked = world.network.now
     for serial in range(10):
         world.phone.send(source, destination, serial)
-    world.internet.run_until(lambda: len(world.laptop.serials) == 10, within=0.1)
+    world.network.run_until(lambda: len(world.laptop.serials) == 10, within=0.1)
     assert world.laptop.serials == list(range(10))
-    assert len(world.internet.frames("ECM MapRequest", "phone", since=asked)) == 1, "one question for ten packets"
-    (reply,) = world.internet.frames("MapReply", since=asked)
+    assert len(world.network.frames("ECM MapRequest", "phone", since=asked)) == 1, "one question for ten packets"
+    (reply,) = world.network.frames("MapReply", since=asked)
     assert reply.sender == ("server" if proxy_reply else "laptop"), "the one that is to answer does"
-    forwarded = world.internet.frames("ECM MapRequest", "server", since=asked)
+    forwarded = world.network.frames("ECM MapRequest", "server", since=asked)
     assert len(forwarded) == (0 if proxy_reply else 1)
 
 
@@ -35,11 +35,11 @@ def test_the_answer_serves_until_it_expires_and_is_refreshed_while_in_use():
     world = World()
     world.boot()
     world.talk()
-    asked = len(world.internet.frames("ECM MapRequest", "phone"))
+    asked = len(world.network.frames("ECM MapRequest", "phone"))
     world.converse(1800, interval=1)
-    world.internet.run(1801)
+    world.network.run(1801)
     assert world.laptop.serials[1:] == list(range(1800)), "no packet was lost at an expiry"
-    questions = len(world.internet.frames("ECM MapRequest", "phone")) - asked
+    questions = len(world.network.frames("ECM MapRequest", "phone")) - asked
     assert 2 <= questions <= 6, "about one in the ten minutes of a record"
 
 
@@ -55,9 +55,9 @@ def test_the_node_behind_a_lost_question_or_answer_is_reached_all_the_same():
                 return True
             return False
 
-        world.internet.lose = lose
+        world.network.lose = lose
         world.phone.send(PHONE_V4, LAPTOP_V4, 1)
-        world.internet.run_until(lambda world=world: world.laptop.serials == [1], within=1.5)
+        world.network.run_until(lambda world=world: world.laptop.serials == [1], within=1.5)
         assert len(gone) == 1
 
 
@@ -66,9 +66,9 @@ def test_a_conversation_over_bad_networks(seed):
     world = World(seed, Conditions(loss=0.2, duplication=0.1, delay=0.02, jitter=0.05))
     world.boot()
     world.converse(60, interval=1, start=10_000)
-    world.internet.run_until(lambda: bool(world.phone.serials and world.laptop.serials), within=60)
+    world.network.run_until(lambda: bool(world.phone.serials and world.laptop.serials), within=60)
     world.converse(500)
-    world.internet.run(15)
+    world.network.run(15)
     for host in (world.phone, world.laptop):
         heard = [serial for serial in host.serials if serial < 500]
         assert len(set(heard)) > 350, "what the networks do not lose arrives"
@@ -80,11 +80,11 @@ def test_outside_lisp_is_refused_at_once_without_a_proxy():
     world.boot()
     world.phone.send(PHONE_V4, ELSEWHERE, 1)
     world.phone.send(PHONE_V6, FAR, 2)
-    world.internet.run_until(lambda: len(world.phone.dataplane.rejected) == 2, within=0.1)
-    before = len(world.internet.sent)
+    world.network.run_until(lambda: len(world.phone.dataplane.rejected) == 2, within=0.1)
+    before = len(world.network.sent)
     world.phone.send(PHONE_V4, ELSEWHERE, 3)
     assert len(world.phone.dataplane.rejected) == 3
-    assert len(world.internet.sent) == before, "the negative answer is remembered"
+    assert len(world.network.sent) == before, "the negative answer is remembered"
 
 
 def test_outside_lisp_goes_to_the_proxy_etr():
@@ -92,8 +92,8 @@ def test_outside_lisp_goes_to_the_proxy_etr():
     world = World(proxy_etrs=(ProxyEtr(ip_address(proxy)),))
     world.boot()
     world.phone.send(PHONE_V4, ELSEWHERE, 1)
-    world.internet.run(0.1)
-    (frame,) = world.internet.frames("Data", "phone")
+    world.network.run(0.1)
+    (frame,) = world.network.frames("Data", "phone")
     assert (str(frame.destination.address), frame.content.serial) == (proxy, 1)
     assert str(frame.source.address) == WIFI
 
@@ -102,34 +102,34 @@ def test_a_negative_answer_holds_for_its_quarter_of_an_hour_only():
     world = World()
     world.boot()
     world.phone.send(PHONE_V4, ELSEWHERE, 1)
-    world.internet.run(1)
-    assert len(world.internet.frames("ECM MapRequest", "phone")) == 1
-    world.internet.run(14 * 60)
+    world.network.run(1)
+    assert len(world.network.frames("ECM MapRequest", "phone")) == 1
+    world.network.run(14 * 60)
     world.phone.send(PHONE_V4, ELSEWHERE, 2)
-    assert len(world.internet.frames("ECM MapRequest", "phone")) <= 2
-    world.internet.run(17 * 60)
-    before = len(world.internet.frames("ECM MapRequest", "phone"))
+    assert len(world.network.frames("ECM MapRequest", "phone")) <= 2
+    world.network.run(17 * 60)
+    before = len(world.network.frames("ECM MapRequest", "phone"))
     world.phone.send(PHONE_V4, ELSEWHERE, 3)
-    assert len(world.internet.frames("ECM MapRequest", "phone")) == before + 1
+    assert len(world.network.frames("ECM MapRequest", "phone")) == before + 1
 
 
 def test_a_peer_that_comes_up_later_is_reached_within_its_minute():
     world = World()
     world.boot()
     world.laptop.stop()
-    world.internet.run(1)
+    world.network.run(1)
     world.phone.send(PHONE_V4, LAPTOP_V4, 1)
-    world.internet.run_until(lambda: world.phone.dataplane.rejected != [], within=1)
+    world.network.run_until(lambda: world.phone.dataplane.rejected != [], within=1)
     world.laptop.start()
-    up = world.internet.now
+    up = world.network.now
 
     def say(serial: int = 2) -> None:
         world.phone.send(PHONE_V4, LAPTOP_V4, serial)
-        world.internet.after(1, lambda: say(serial + 1))
+        world.network.after(1, lambda: say(serial + 1))
 
     say()
-    world.internet.run_until(lambda: world.laptop.serials != [], within=63)
-    assert world.internet.now > up + 1, "the negative answer was believed for a while"
+    world.network.run_until(lambda: world.laptop.serials != [], within=63)
+    assert world.network.now > up + 1, "the negative answer was believed for a while"
 
 
 def test_nobody_answers():
@@ -137,15 +137,15 @@ def test_nobody_answers():
     world.boot()
     world.server.crash()
     world.phone.send(PHONE_V4, LAPTOP_V4, 1)
-    world.internet.run_until(lambda: bool(world.phone.dataplane.rejected), within=10)
+    world.network.run_until(lambda: bool(world.phone.dataplane.rejected), within=10)
     assert world.phone.told("map-request-failed")
-    tries = len(world.internet.frames("ECM MapRequest", "phone"))
-    world.internet.run(5)
-    assert len(world.internet.frames("ECM MapRequest", "phone")) == tries, "no packet, no question"
+    tries = len(world.network.frames("ECM MapRequest", "phone"))
+    world.network.run(5)
+    assert len(world.network.frames("ECM MapRequest", "phone")) == tries, "no packet, no question"
     world.server.start()
-    world.internet.run_until(lambda: len(world.registered()) == 4, within=70)
+    world.network.run_until(lambda: len(world.registered()) == 4, within=70)
     world.phone.send(PHONE_V4, LAPTOP_V4, 2)
-    world.internet.run_until(lambda: world.laptop.serials == [2], within=35)
+    world.network.run_until(lambda: world.laptop.serials == [2], within=35)
 
 
 def test_strangers_change_nothing():
@@ -153,7 +153,7 @@ def test_strangers_change_nothing():
     world = World()
     world.boot()
     world.talk()
-    replies = [frame for frame in world.internet.sent if frame.kind in ("MapReply", "MapNotify")]
+    replies = [frame for frame in world.network.sent if frame.kind in ("MapReply", "MapNotify")]
     table = dict(world.phone.dataplane.table)
     for frame in replies:
         world.phone.receive_control(frame.content, frame.source, frame.destination)
@@ -162,3 +162,24 @@ def test_strangers_change_nothing():
     assert sum(world.phone.drops().values()) >= len(replies) - 1
     assert sum(world.server.drops().values()) == len(replies)
     assert world.registered()[f"{LAPTOP_V4}/32"] == [OFFICE]
+
+
+def test_a_conversation_outlives_the_map_server():
+    world = World()
+    world.boot()
+    world.talk()
+    world.server.crash()
+    world.converse(300, interval=1)
+    world.network.run(301)
+    assert world.laptop.serials[1:] == world.phone.serials[1:] == list(range(300))
+
+
+def test_a_map_server_that_restarts_knows_nobody_until_they_register_again():
+    world = World()
+    world.boot()
+    world.server.crash()
+    world.server.start()
+    assert world.registered() == {}
+    world.network.run_until(lambda: len(world.registered()) == 4, within=62)
+    world.phone.send(PHONE_V4, LAPTOP_V4, 1)
+    world.network.run_until(lambda: world.laptop.serials == [1], within=1)

@@ -12,7 +12,7 @@ from lispfast.model.settings import Probing
 from lispfast.model.units import Seconds
 
 from .host import Host, interface
-from .internet import Conditions
+from .network import Conditions
 from .world import HOTEL, LAPTOP_V4, LTE, OFFICE, PHONE_V4, PHONE_V6, TRAIN, WIFI, World, wlan, wwan
 
 
@@ -40,63 +40,63 @@ def talking(**kwargs) -> World:
 def test_the_peer_follows_within_a_few_round_trips(proxy_reply):
     world = talking(proxy_reply=proxy_reply)
     assert way_to(world.laptop, PHONE_V4) == [WIFI]
-    world.internet.run(10)
-    moved = world.internet.now
+    world.network.run(10)
+    moved = world.network.now
     world.phone.attach(wlan(up=False), wwan())
-    took = world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=1)
+    took = world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=1)
     assert took <= 0.1, "register, notify, SMR, request, reply: ten times 5 ms at most"
-    smrs = world.internet.frames("SMR", since=moved)
+    smrs = world.network.frames("SMR", since=moved)
     assert {(frame.sender, str(frame.destination.address)) for frame in smrs} == {("phone", OFFICE)}
-    invoked = world.internet.frames("ECM MapRequest", "laptop", since=moved)
+    invoked = world.network.frames("ECM MapRequest", "laptop", since=moved)
     assert invoked, "the answer to an SMR goes through the mapping system"
 
 
 def test_packets_leave_the_new_way_at_once_and_none_of_them_is_lost():
     world = talking()
-    world.internet.run(10)
+    world.network.run(10)
     world.converse(200, interval=0.005)
-    world.internet.after(0.4975, lambda: world.phone.attach(wlan(up=False), wwan()))
-    world.internet.run(3)
+    world.network.after(0.4975, lambda: world.phone.attach(wlan(up=False), wwan()))
+    world.network.run(3)
     assert [s for s in world.laptop.serials if s < 1000] == list(range(200)), "nothing from the phone is lost"
     missing = set(range(200)) - set(world.phone.serials)
     assert len(missing) * 0.005 <= 0.1, "to the phone, what was on its way to the old address"
-    moved = [f for f in world.internet.frames("Data", "phone") if str(f.source.address) == LTE]
+    moved = [f for f in world.network.frames("Data", "phone") if str(f.source.address) == LTE]
     assert moved
     assert moved[0].content.serial == 100
 
 
 def test_the_order_of_a_move():
     world = talking()
-    world.internet.run(10)
-    moved = world.internet.now
+    world.network.run(10)
+    moved = world.network.now
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run(1)
-    kinds = [frame.kind for frame in world.internet.sent if frame.sender == "phone" and frame.at >= moved]
+    world.network.run(1)
+    kinds = [frame.kind for frame in world.network.sent if frame.sender == "phone" and frame.at >= moved]
     assert kinds[0] == "MapRegister"
-    last_smr = max(frame.at for frame in world.internet.frames("SMR", "phone", since=moved))
-    first_notify = min(frame.at for frame in world.internet.frames("MapNotify", since=moved))
+    last_smr = max(frame.at for frame in world.network.frames("SMR", "phone", since=moved))
+    first_notify = min(frame.at for frame in world.network.frames("MapNotify", since=moved))
     assert last_smr > first_notify, "the peers are solicited when the Map-Server knows"
 
 
 def test_there_and_back_again_within_three_seconds():
     world = talking()
-    world.internet.run(10)
+    world.network.run(10)
     for links, expected in (((wlan(up=False), wwan()), LTE), ((wlan(HOTEL), wwan(up=False)), HOTEL)):
         world.phone.attach(*links)
-        world.internet.run_until(lambda expected=expected: way_to(world.laptop, PHONE_V4) == [expected], within=1.2)
+        world.network.run_until(lambda expected=expected: way_to(world.laptop, PHONE_V4) == [expected], within=1.2)
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=4)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=4)
 
 
 def test_both_move_at_the_same_moment():
     world = talking()
-    world.internet.run(10)
+    world.network.run(10)
     world.phone.attach(wlan(up=False), wwan())
     world.laptop.attach(interface("eth0", TRAIN))
     world.converse(700, interval=1)
-    world.internet.run_until(lambda: both_at(world, LTE, TRAIN), within=600)  # the record's ten minutes
+    world.network.run_until(lambda: both_at(world, LTE, TRAIN), within=600)  # the record's ten minutes
     world.converse(5, start=5000)
-    world.internet.run(2)
+    world.network.run(2)
     for host in (world.phone, world.laptop):
         assert set(range(5000, 5005)) <= set(host.serials)
 
@@ -104,27 +104,27 @@ def test_both_move_at_the_same_moment():
 @pytest.mark.xfail(reason="a locator that probes call down does not make the node ask again", strict=True)
 def test_both_move_and_probes_find_out_soon():
     world = talking(probing=Probing(interval=Seconds(10), retries=1, retry_interval=Seconds(2)))
-    world.internet.run(25)
+    world.network.run(25)
     world.phone.attach(wlan(up=False), wwan())
     world.laptop.attach(interface("eth0", TRAIN))
     world.converse(120, interval=0.5)
-    world.internet.run_until(lambda: both_at(world, LTE, TRAIN), within=60)
+    world.network.run_until(lambda: both_at(world, LTE, TRAIN), within=60)
 
 
 def test_the_smr_is_lost():
     world = talking()
-    world.internet.run(10)
-    world.internet.lose = lambda frame: frame.kind == "SMR"
+    world.network.run(10)
+    world.network.lose = lambda frame: frame.kind == "SMR"
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run(5)
+    world.network.run(5)
     assert way_to(world.laptop, PHONE_V4) == [WIFI], "nothing else tells the laptop"
     world.converse(700, interval=1)
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=660)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=660)
 
 
 def test_the_answer_to_the_smr_is_lost_once():
     world = talking()
-    world.internet.run(10)
+    world.network.run(10)
     gone = []
 
     def lose(frame):
@@ -133,9 +133,9 @@ def test_the_answer_to_the_smr_is_lost_once():
             return True
         return False
 
-    world.internet.lose = lose
+    world.network.lose = lose
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=5)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=5)
     assert gone
 
 
@@ -144,25 +144,25 @@ def test_a_move_over_bad_networks(seed):
     world = World(seed, Conditions(loss=0.15, duplication=0.1, delay=0.02, jitter=0.05))
     world.boot()
     world.converse(100, interval=0.1)
-    world.internet.run_until(lambda: both_at(world, WIFI, OFFICE), within=60)
+    world.network.run_until(lambda: both_at(world, WIFI, OFFICE), within=60)
     world.phone.attach(wlan(up=False), wwan())
     world.converse(700, interval=1)
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=700)
-    world.internet.run_until(lambda: world.registered()[f"{PHONE_V4}/32"] == [LTE], within=130)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=700)
+    world.network.run_until(lambda: world.registered()[f"{PHONE_V4}/32"] == [LTE], within=130)
 
 
 def test_no_network_for_an_hour_in_silence():
     world = talking()
-    world.internet.run(70)
-    lost = world.internet.now
+    world.network.run(70)
+    lost = world.network.now
     world.phone.attach(wlan(up=False), wwan(up=False))
     world.phone.send(PHONE_V4, LAPTOP_V4, 7)
-    world.internet.run(3600)
-    assert [frame for frame in world.internet.sent if frame.sender == "phone" and frame.at > lost] == []
+    world.network.run(3600)
+    assert [frame for frame in world.network.sent if frame.sender == "phone" and frame.at > lost] == []
     assert world.phone.refused_sends == 0, "nothing was even tried"
     assert f"{PHONE_V4}/32" not in world.registered()
     world.phone.attach(wlan(HOTEL))
-    world.internet.run_until(lambda: world.registered().get(f"{PHONE_V4}/32") == [HOTEL], within=0.1)
+    world.network.run_until(lambda: world.registered().get(f"{PHONE_V4}/32") == [HOTEL], within=0.1)
 
 
 def test_a_second_family_comes_up():
@@ -172,32 +172,32 @@ def test_a_second_family_comes_up():
     world.phone.attach(interface("wlan0", WIFI, index=2))
     world.phone.start()
     world.laptop.start()
-    world.internet.run_until(lambda: len(world.registered()) == 4, within=1)
+    world.network.run_until(lambda: len(world.registered()) == 4, within=1)
     world.talk()
-    world.internet.run(2)
+    world.network.run(2)
     world.phone.attach(interface("wlan0", WIFI, "2001:db8:0:9::9", index=2))
-    world.internet.run_until(lambda: len(way_to(world.laptop, PHONE_V4)) == 2, within=1)
+    world.network.run_until(lambda: len(way_to(world.laptop, PHONE_V4)) == 2, within=1)
     world.converse(3, start=50)
-    world.internet.run(1)
+    world.network.run(1)
     assert {50, 51, 52} <= set(world.phone.serials) & set(world.laptop.serials)
 
 
 def test_an_idle_peer_is_not_told():
     """Whom we did not talk to for a minute is not solicited (RFC 9301 section 6.1)."""
     world = talking()
-    world.internet.run(90)
-    moved = world.internet.now
+    world.network.run(90)
+    moved = world.network.now
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run(10)
-    assert world.internet.frames("SMR", since=moved) == []
+    world.network.run(10)
+    assert world.network.frames("SMR", since=moved) == []
 
 
 def test_the_other_family_of_eids_moves_along():
     world = talking()
     world.phone.send(PHONE_V6, "fd00::2", 1)
     world.laptop.send("fd00::2", PHONE_V6, 2)
-    world.internet.run(1)
+    world.network.run(1)
     assert way_to(world.laptop, PHONE_V6) == [WIFI]
     world.phone.attach(wlan(up=False), wwan())
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V6) == [LTE], within=1)
-    world.internet.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=1)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V6) == [LTE], within=1)
+    world.network.run_until(lambda: way_to(world.laptop, PHONE_V4) == [LTE], within=1)

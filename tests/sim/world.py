@@ -1,4 +1,4 @@
-"""The internet of the stories: a Map-Server, a phone and a laptop, each a whole role behind a slow data plane."""
+"""The network of the stories: a Map-Server, a phone and a laptop, each a whole role behind a slow data plane."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lispfast.model.underlay import Interface
 from lispfast.model.units import Nonce, Seconds
 
 from .host import Host, interface
-from .internet import Conditions, Internet
+from .network import Conditions, Network
 
 KEY = Key(b"the shared secret", KeyType.HMAC_SHA256)
 SERVER_V4, SERVER_V6 = "192.0.2.1", "2001:db8:0:1::1"
@@ -49,14 +49,14 @@ class World:
         proxy_etrs: tuple[ProxyEtr, ...] = (),
         probing: Probing = NO_PROBES,
     ) -> None:
-        self.internet = Internet(seed, conditions or Conditions())
+        self.network = Network(seed, conditions or Conditions())
         self.proxy_reply = proxy_reply
         self.proxy_etrs = proxy_etrs
         self.probing = probing
         eids = [f"{v4}/32" for v4 in (PHONE_V4, LAPTOP_V4)] + [f"{v6}/128" for v6 in (PHONE_V6, LAPTOP_V6)]
         sites = tuple(Site(EidPrefix.parse(eid), KEY) for eid in eids)
         settings = Settings(Mode.MS, sites=sites)
-        self.server = Host(self.internet, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
+        self.server = Host(self.network, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
         self.server.attach(interface("eth0", SERVER_V4, SERVER_V6))
         self.server.start()
         self.phone = self.node("phone", PHONE_V4, PHONE_V6, ("wlan0", "wwan0"))
@@ -77,10 +77,10 @@ class World:
         )
 
         def make(disk: dict[str, int]) -> MobileNode:
-            first = max(disk.get(REGISTER_NONCE, 0) + 1, int(self.internet.now * 1e9))
+            first = max(disk.get(REGISTER_NONCE, 0) + 1, int(self.network.now * 1e9))
             return MobileNode(settings, self._nonces(), first)
 
-        return Host(self.internet, name, make)
+        return Host(self.network, name, make)
 
     def boot(self) -> None:
         """Phone on Wi-Fi, laptop at the office, both registered."""
@@ -88,12 +88,12 @@ class World:
         self.laptop.attach(interface("eth0", OFFICE))
         self.phone.start()
         self.laptop.start()
-        self.internet.run_until(lambda: len(self.registered()) == 4, within=120)
+        self.network.run_until(lambda: len(self.registered()) == 4, within=120)
 
     def registered(self) -> dict[str, list[str]]:
         """EID-prefix to RLOCs as the Map-Server has them."""
         found = {}
-        for site in self.server.role.view("sites", self.internet.now)["sites"]:  # type: ignore[attr-defined]
+        for site in self.server.role.view("sites", self.network.now)["sites"]:  # type: ignore[attr-defined]
             for one in site["registrations"]:
                 found[one["eid_prefix"]] = [locator["address"] for locator in one["locators"]]
         return found
@@ -107,15 +107,15 @@ class World:
                 self.phone.send(PHONE_V4, LAPTOP_V4, serial)
                 self.laptop.send(LAPTOP_V4, PHONE_V4, serial)
 
-            self.internet.after(n * interval, exchange)
+            self.network.after(n * interval, exchange)
 
     def talk(self) -> None:
         """They have each other's mappings, by a packet each way."""
         self.converse(1, start=TALKED)
-        self.internet.run_until(lambda: TALKED in self.phone.serials and TALKED in self.laptop.serials, within=60)
+        self.network.run_until(lambda: TALKED in self.phone.serials and TALKED in self.laptop.serials, within=60)
 
     def _nonces(self) -> Callable[[], Nonce]:
-        return lambda: Nonce(self.internet.random.getrandbits(64))
+        return lambda: Nonce(self.network.random.getrandbits(64))
 
 
 def wlan(address: str = WIFI, up: bool = True) -> Interface:

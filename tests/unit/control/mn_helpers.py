@@ -13,7 +13,16 @@ from lispfast.model.addresses import CONTROL_PORT, Address, Eid, EidPrefix, Endp
 from lispfast.model.forwarding import Miss, PrefixTraffic, Traffic, Verdict
 from lispfast.model.mapping import Action, Locator, Mapping
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import DatabaseMapping, InterfaceLocator, Key, KeyType, MapServerSettings, Mode, Settings
+from lispfast.model.settings import (
+    DatabaseMapping,
+    InterfaceLocator,
+    Key,
+    KeyType,
+    MapServerSettings,
+    Mode,
+    Probing,
+    Settings,
+)
 from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.model.units import Minutes, Nonce, Seconds, WireMtu
 from lispfast.wire.encapsulated_control import EncapsulatedControl
@@ -75,6 +84,7 @@ def settings(**changes: object) -> Settings:
         map_servers=(MapServerSettings(SERVER, KEY, proxy_reply=True),),
         map_resolvers=(SERVER,),
         database=database(EID, EID_V6),
+        probing=Probing(Seconds(0)),
     )
     return replace(usual, **changes)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ from lispfast.control.machine import consult
 from lispfast.control.mobility import locate
 from lispfast.control.registrar import State as RegistrationState
 from lispfast.control.resolver import State as LookupState
-from lispfast.model.settings import MapServerSettings
+from lispfast.model.settings import MapServerSettings, Probing
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.message import decode
 
@@ -38,7 +38,7 @@ from .mn_helpers import (
 PEERS = [ip_address(f"10.0.0.{n}") for n in range(2, 6)]
 UNDERLAYS = [NOWHERE, ON_WIFI, ON_LTE, ON_BOTH, ON_LTE_V6]
 SERVERS = (MapServerSettings(SERVER, KEY), MapServerSettings(SERVER_2, KEY))
-CONFIGURED = settings(map_servers=SERVERS, map_resolvers=(SERVER, SERVER_2))
+CONFIGURED = settings(map_servers=SERVERS, map_resolvers=(SERVER, SERVER_2), probing=Probing())
 
 OUR_RLOCS = {way.address for underlay in UNDERLAYS for way in locate(CONFIGURED, underlay).ways}
 

@@ -37,6 +37,10 @@ def probes(bench):
     return [(send, message) for send, message in bench.requests() if message.probe]
 
 
+def timed(bench):
+    return [pair for pair in zip(bench.sent, bench.sent_at, strict=True) if pair[0].payload[0] >> 4 == 1]
+
+
 def watching(*rlocs, probing=PROBING):
     """A node without Map-Servers, so that only probes speak, that talks to a peer at these RLOCs."""
     bench = registered(settings(map_servers=(), probing=probing))
@@ -86,7 +90,7 @@ def test_rounds_come_each_interval_with_a_jitter_and_not_together():
     bench = watching()
     run(bench, 300, alive=(PEER_RLOC, PEER_RLOC_2))
     times = {PEER_RLOC: [], PEER_RLOC_2: []}
-    for (send, _), at in zip(bench.requests(), bench.sent_at, strict=True):
+    for send, at in timed(bench):
         times[send.destination.address].append(at)
     gaps = [later - earlier for each in times.values() for earlier, later in itertools.pairwise(each)]
     assert len(gaps) > 40
@@ -113,11 +117,7 @@ def test_a_silent_rloc_is_left_out_after_its_retries_and_taken_back_when_it_answ
     bench = watching()
     run(bench, 25, alive=(PEER_RLOC,))
     assert bench.ways(PEER) == [(WIFI, PEER_RLOC)]
-    silent = [
-        at
-        for (send, _), at in zip(bench.requests(), bench.sent_at, strict=True)
-        if send.destination.address == PEER_RLOC_2
-    ]
+    silent = [at for send, at in timed(bench) if send.destination.address == PEER_RLOC_2]
     assert [round(later - silent[0], 1) for later in silent[:3]] == [0, 2, 4]
     (lost,) = [event for event in bench.events if event.name == "rloc-down"]
     assert (lost.fields["rloc"], lost.level) == (str(PEER_RLOC_2), "warning")
@@ -193,7 +193,24 @@ def test_without_a_network_nothing_is_probed_and_nothing_found_down():
     assert bench.sent == []
     bench.move(ON_WIFI)
     run(bench, 13, alive=(PEER_RLOC, PEER_RLOC_2))
+    assert {send.destination.address for send, _ in probes(bench)} == {PEER_RLOC, PEER_RLOC_2}
+
+
+def test_after_a_move_the_first_round_comes_soon():
+    bench = watching()
+    bench.move(ON_LTE)
+    run(bench, 2.6, alive=(PEER_RLOC, PEER_RLOC_2))
     assert len(probes(bench)) == 2
+
+
+def test_who_does_not_answer_is_asked_for_at_the_mapping_system_each_round():
+    bench = watching(PEER_RLOC)
+    run(bench, 60)
+    assert 2 <= len([question for question in bench.questions() if question.source_eid is None]) <= 10
+    while not len(bench.node.resolver):
+        run(bench, 0.1)
+    bench.reply(mapping("10.0.0.2/32", PEER_RLOC_2))
+    assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
 
 
 def test_an_rloc_of_a_family_that_we_lack_is_parked():

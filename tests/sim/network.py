@@ -1,0 +1,156 @@
+"""Carries datagrams between hosts in virtual time, as badly as its conditions say.
+
+Everything random comes from one seeded generator and everything happens in the order of one queue, so a run is a
+function of its seed. What is sent stands in `sent`, so that a story can say that nobody else could have done it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from lispfast.model.addresses import CONTROL_PORT, Address, Endpoint
+from lispfast.model.errors import WireError
+from lispfast.model.units import Seconds
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_request import MapRequest
+from lispfast.wire.message import decode
+
+if TYPE_CHECKING:
+    from .host import Host
+
+MAX_STEPS = 200_000
+"""Of one `run`: a story that needs more has a loop in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What may happen to a datagram: `loss` and `duplication` are probabilities, `delay` and `jitter` seconds.
+
+    The delay of each datagram lies evenly between `delay` and `delay + jitter`; more jitter than the time between two
+    datagrams reorders them.
+    """
+
+    loss: float = 0.0
+    duplication: float = 0.0
+    delay: float = 0.005
+    jitter: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """An inner packet, from EID to EID; `serial` tells it from others."""
+
+    source: Address
+    destination: Address
+    serial: int
+    iid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A UDP datagram on the wire at the moment it is sent: control bytes, or an encapsulated inner packet."""
+
+    at: Seconds
+    sender: str
+    source: Endpoint
+    destination: Endpoint
+    content: bytes | Packet
+
+    @property
+    def kind(self) -> str:
+        """`Data`, or the name of the message; `SMR` and `Probe` for those Map-Requests, `ECM` around what it holds."""
+        if isinstance(self.content, Packet):
+            return "Data"
+        try:
+            message = decode(self.content)
+            if isinstance(message, EncapsulatedControl):
+                return "ECM " + type(decode(message.inner().payload)).__name__
+        except WireError:
+            return "Garbage"
+        if isinstance(message, MapRequest) and (message.smr or message.probe):
+            return "SMR" if message.smr else "Probe"
+        return type(message).__name__
+
+
+@dataclass
+class Network:
+    """The hosts and what is on its way between them; `lose` picks frames that never arrive."""
+
+    seed: int = 1
+    conditions: Conditions = field(default_factory=Conditions)
+    now: Seconds = Seconds(1000.0)
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)
+        self.hosts: list[Host] = []
+        self.sent: list[Frame] = []
+        self.lost: list[Frame] = []
+        self.lose: Callable[[Frame], bool] = lambda frame: False
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
+        self._serial = 0
+
+    def at(self, when: float, action: Callable[[], None]) -> None:
+        """Do it then."""
+        self._serial += 1
+        heapq.heappush(self._queue, (when, self._serial, action))
+
+    def after(self, delay: float, action: Callable[[], None]) -> None:
+        """Do it so much later."""
+        self.at(self.now + delay, action)
+
+    def carry(self, frame: Frame) -> None:
+        """Take a frame from its sender."""
+        self.sent.append(frame)
+        copies = 1 + (self.random.random() < self.conditions.duplication)
+        for _ in range(copies):
+            delay = self.conditions.delay + self.random.random() * self.conditions.jitter
+            unlucky = self.random.random() < self.conditions.loss
+            if self.lose(frame) or unlucky:
+                self.lost.append(frame)
+            else:
+                self.after(delay, lambda: self._arrive(frame))
+
+    def owner(self, address: Address) -> Host | None:
+        """The host that has this address now."""
+        return next((host for host in self.hosts if host.up and host.interface_of(address)), None)
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass."""
+        self._run(self.now + seconds, lambda: False)
+
+    def run_until(self, condition: Callable[[], bool], within: float) -> float:
+        """Let time pass until it holds; how long it took. AssertionError if it does not hold in time."""
+        start = self.now
+        self._run(self.now + within, condition)
+        assert condition(), f"it did not happen within {within} s"
+        return self.now - start
+
+    def frames(self, kind: str, sender: str | None = None, since: float = 0.0) -> list[Frame]:
+        """What was sent of a kind, oldest first."""
+        return [f for f in self.sent if f.kind == kind and sender in (None, f.sender) and f.at >= since]
+
+    def _run(self, end: float, condition: Callable[[], bool]) -> None:
+        for _ in range(MAX_STEPS):
+            if condition():
+                return
+            if not self._queue or self._queue[0][0] > end:
+                self.now = Seconds(end)
+                return
+            when, _, action = heapq.heappop(self._queue)
+            assert when >= self.now, "time runs one way"
+            self.now = Seconds(when)
+            action()
+        raise AssertionError(f"more than {MAX_STEPS} steps")
+
+    def _arrive(self, frame: Frame) -> None:
+        host = self.owner(frame.destination.address)
+        if host is None:
+            self.lost.append(frame)
+        elif isinstance(frame.content, Packet):
+            host.receive_data(frame.content, frame.source)
+        elif frame.destination.port == CONTROL_PORT:
+            host.receive_control(frame.content, frame.source, frame.destination)

@@ -1,0 +1,155 @@
+"""Locator choice: priority, weight, what is usable, and a flow that stays."""
+
+from __future__ import annotations
+
+import ctypes
+from collections import Counter
+from ipaddress import IPv4Address, IPv6Address
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment
+from scapy.packet import Packet, Raw
+
+from lispfast.model.addresses import EidPrefix, parse_address
+
+from .native import ENCAPSULATE, RESOLVE, CAddress, CLocator, CPacket, NativeTable, locator
+
+PREFIX = EidPrefix.parse("10.0.0.0/8")
+
+
+class Router:
+    def __init__(self, native: ctypes.CDLL) -> None:
+        self.native = native
+        self.table = NativeTable(native)
+        self.table.commit(sources={0: IPv4Address("192.0.2.9"), 1: IPv4Address("192.0.2.10")})
+
+    def parse(self, packet: Packet) -> CPacket:
+        data = bytes(packet)
+        parsed = CPacket()
+        assert self.native.lf_packet_parse(parsed, data, len(data)) == 0
+        parsed.kept = data  # the view points into it
+        return parsed
+
+    def flow(self, packet: Packet) -> int:
+        return int(self.native.lf_flow_hash(self.parse(packet)))
+
+    def route(self, locators: list[CLocator], packet: Packet) -> int | None:
+        """The port of the chosen locator."""
+        self.table.commit({PREFIX: locators})
+        return self.choose(packet)
+
+    def choose(self, packet: Packet) -> int | None:
+        route = self.native.lf_forward(self.table.pin(), 0, self.parse(packet))
+        assert route.kind == ENCAPSULATE
+        return route.locator.contents.port if route.locator else None
+
+
+@pytest.fixture
+def router(native: ctypes.CDLL) -> Router:
+    return Router(native)
+
+
+def packet(port: int = 1) -> Packet:
+    return IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=port, dport=80)
+
+
+def test_the_lowest_priority_wins(router: Router) -> None:
+    assert router.route([locator(1, priority=2), locator(2, priority=1), locator(3, priority=3)], packet()) == 2
+
+
+@pytest.mark.parametrize(
+    "better",
+    [locator(1, priority=255), locator(1, slot=5)],
+    ids=["priority 255", "no source RLOC"],
+)
+def test_an_unusable_locator_is_left_out(router: Router, better: CLocator) -> None:
+    assert router.route([better, locator(2, priority=254)], packet()) == 2
+    assert router.route([better], packet()) is None
+
+
+def test_a_source_of_the_other_family_is_none(router: Router) -> None:
+    other = locator(1)
+    other.address = CAddress.of(parse_address("2001:db8::1"))
+    assert router.route([other], packet()) is None
+
+
+def test_nothing_matched_is_resolve(router: Router) -> None:
+    parsed = router.parse(IP(src="10.0.0.1", dst="11.0.0.1"))
+    assert router.native.lf_forward(router.table.pin(), 0, parsed).kind == RESOLVE
+
+
+@pytest.mark.parametrize(
+    ("weights", "shares"), [((1, 3), (1, 3)), ((0, 0), (1, 1)), ((0, 5), (0, 1)), ((255, 1), (255, 1))]
+)
+def test_weights_are_shares(router: Router, weights: tuple[int, int], shares: tuple[int, int]) -> None:
+    flows = 4000
+    router.table.commit({PREFIX: [locator(port, weight=weight) for port, weight in enumerate(weights)]})
+    taken = Counter(router.choose(packet(flow)) for flow in range(flows))
+    for port, share in enumerate(shares):
+        expected = flows * share / sum(shares)
+        assert taken[port] == pytest.approx(expected, abs=5 * (expected * (1 - share / sum(shares))) ** 0.5)
+
+
+def test_a_flow_stays_on_its_locator(router: Router) -> None:
+    router.table.commit({PREFIX: [locator(port) for port in range(4)]})
+    for flow in range(50):
+        assert len({router.choose(packet(flow) / Raw(bytes(size))) for size in (0, 1, 1000)}) == 1
+
+
+def test_ports_tell_flows_apart_where_there_are_ports(router: Router) -> None:
+    for layer in (TCP, UDP):
+        flows = {router.flow(IP(src="10.0.0.1", dst="10.0.0.2") / layer(sport=port, dport=80)) for port in range(100)}
+        assert len(flows) == 100
+        flows6 = {router.flow(IPv6(src="fd00::1", dst="fd00::2") / layer(sport=port, dport=80)) for port in range(100)}
+        assert len(flows6) == 100
+
+
+def test_an_extension_header_does_not_split_a_flow(router: Router) -> None:
+    head = IPv6(src="fd00::1", dst="fd00::2")
+    assert router.flow(head / UDP(sport=1, dport=2)) == router.flow(head / IPv6ExtHdrDestOpt() / UDP(sport=1, dport=2))
+
+
+def test_the_fragments_of_a_packet_are_one_flow(router: Router) -> None:
+    pieces = fragment(IP(src="10.0.0.1", dst="10.0.0.2", id=9) / UDP(sport=1, dport=2) / Raw(bytes(3000)), 1000)
+    assert len(pieces) > 2
+    assert len({router.flow(piece) for piece in pieces}) == 1
+    head = IPv6(src="fd00::1", dst="fd00::2")
+    first = head / IPv6ExtHdrFragment(m=1, nh=17) / UDP(sport=1, dport=2)
+    later = head / IPv6ExtHdrFragment(offset=10, nh=17) / Raw(bytes(64))
+    assert router.flow(first) == router.flow(later)
+
+
+def test_icmp_has_no_ports(router: Router) -> None:
+    flows = {router.flow(IP(src="10.0.0.1", dst="10.0.0.2") / ICMP(id=number)) for number in range(20)}
+    assert len(flows) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "tunnelled"),
+    [
+        ("10.0.0.1", True),
+        ("240.0.0.1", True),
+        ("0.0.0.0", False),
+        ("0.1.2.3", False),
+        ("127.0.0.1", False),
+        ("169.254.1.1", False),
+        ("169.253.1.1", True),
+        ("224.0.0.1", False),
+        ("239.255.255.255", False),
+        ("255.255.255.255", False),
+        ("255.255.255.254", True),
+        ("fd00::1", True),
+        ("2001:db8::1", True),
+        ("::", False),
+        ("::1", False),
+        ("::2", True),
+        ("fe80::1", False),
+        ("febf::1", False),
+        ("fec0::1", True),
+        ("ff02::1", False),
+    ],
+)
+def test_what_may_be_tunnelled(native: ctypes.CDLL, address: str, tunnelled: bool) -> None:
+    parsed: IPv4Address | IPv6Address = parse_address(address)
+    assert native.lf_address_tunnelled(CAddress.of(parsed)) == tunnelled

@@ -180,6 +180,6 @@ def test_a_map_server_that_restarts_knows_nobody_until_they_register_again():
     world.server.crash()
     world.server.start()
     assert world.registered() == {}
-    world.network.run_until(lambda: len(world.registered()) == 4, within=62)
+    world.network.run_until(lambda: len(world.registered()) == 4, within=70)
     world.phone.send(PHONE_V4, LAPTOP_V4, 1)
     world.network.run_until(lambda: world.laptop.serials == [1], within=1)

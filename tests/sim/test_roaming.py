@@ -101,7 +101,6 @@ def test_both_move_at_the_same_moment():
         assert set(range(5000, 5005)) <= set(host.serials)
 
 
-@pytest.mark.xfail(reason="a locator that probes call down does not make the node ask again", strict=True)
 def test_both_move_and_probes_find_out_soon():
     world = talking(probing=Probing(interval=Seconds(10), retries=1, retry_interval=Seconds(2)))
     world.network.run(25)

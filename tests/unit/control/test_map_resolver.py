@@ -108,6 +108,12 @@ def test_after_the_last_map_register_the_answer_turns_negative(bench):
     assert (found.ttl, found.action, found.locators) == (1, Action.NATIVELY_FORWARD, ())
 
 
+def test_a_late_timer_makes_nothing_live_longer(bench):
+    bench.now += 181
+    (found,) = bench.ask("10.1.0.9").records
+    assert (found.ttl, found.locators) == (1, ())
+
+
 @pytest.mark.parametrize(
     ("flags", "reason"),
     [

@@ -9,7 +9,7 @@ import pytest
 from lispfast.model.settings import ProxyEtr
 
 from .network import Conditions
-from .world import LAPTOP_V4, LAPTOP_V6, OFFICE, PHONE_V4, PHONE_V6, WIFI, World
+from .world import LAPTOP_V4, LAPTOP_V6, OFFICE, PHONE_V4, PHONE_V6, SERVER_V6, WIFI, World
 
 ELSEWHERE, FAR = "192.0.2.99", "2001:db8:f::1"  # in no EID-prefix of anybody
 
@@ -29,6 +29,29 @@ def test_the_first_packets_wait_and_arrive_in_order(proxy_reply, source, destina
     assert reply.sender == ("server" if proxy_reply else "laptop"), "the one that is to answer does"
     forwarded = world.network.frames("ECM MapRequest", "server", since=asked)
     assert len(forwarded) == (0 if proxy_reply else 1)
+
+
+@pytest.mark.parametrize("proxy_reply", [False, True])
+@pytest.mark.parametrize(("source", "destination"), [(PHONE_V4, LAPTOP_V4), (PHONE_V6, LAPTOP_V6)])
+def test_over_an_ipv6_underlay(proxy_reply, source, destination):
+    world = World(proxy_reply=proxy_reply, server=SERVER_V6)
+    world.boot("2001:db8:0:a::1", "2001:db8:0:b::1")
+    world.phone.send(source, destination, 1)
+    world.network.run_until(lambda: world.laptop.serials == [1], within=0.1)
+    assert {frame.source.address.version for frame in world.network.sent} == {6}
+
+
+@pytest.mark.parametrize("proxy_reply", [False, True])
+def test_inside_an_instance(proxy_reply):
+    world = World(proxy_reply=proxy_reply, iid=77)
+    world.boot()
+    assert set(world.registered()) == {
+        f"[77]{eid}" for eid in (f"{PHONE_V4}/32", f"{LAPTOP_V4}/32", f"{PHONE_V6}/128", f"{LAPTOP_V6}/128")
+    }
+    world.phone.send(PHONE_V4, LAPTOP_V4, 1, iid=77)
+    world.network.run_until(lambda: world.laptop.serials == [1], within=0.1)
+    world.phone.send(PHONE_V4, LAPTOP_V4, 2)
+    assert world.phone.dataplane.drops == {"inner-source": 1}, "that EID is another one"
 
 
 def test_the_answer_serves_until_it_expires_and_is_refreshed_while_in_use():

@@ -48,13 +48,17 @@ class World:
         proxy_reply: bool = False,
         proxy_etrs: tuple[ProxyEtr, ...] = (),
         probing: Probing = NO_PROBES,
+        server: str = SERVER_V4,
+        iid: int = 0,
     ) -> None:
         self.network = Network(seed, conditions or Conditions())
         self.proxy_reply = proxy_reply
         self.proxy_etrs = proxy_etrs
         self.probing = probing
+        self.iid = iid
+        self.server_address = ip_address(server)
         eids = [f"{v4}/32" for v4 in (PHONE_V4, LAPTOP_V4)] + [f"{v6}/128" for v6 in (PHONE_V6, LAPTOP_V6)]
-        sites = tuple(Site(EidPrefix.parse(eid), KEY) for eid in eids)
+        sites = tuple(Site(EidPrefix.parse(eid, iid), KEY) for eid in eids)
         settings = Settings(Mode.MS, sites=sites)
         self.server = Host(self.network, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
         self.server.attach(interface("eth0", SERVER_V4, SERVER_V6))
@@ -65,12 +69,12 @@ class World:
     def node(self, name: str, v4: str, v6: str, interfaces: tuple[str, ...]) -> Host:
         """A mobile node with an EID of each family, reached at whatever its interfaces have."""
         locators = tuple(InterfaceLocator(one, version) for one in interfaces for version in (4, 6))
-        server = MapServerSettings(ip_address(SERVER_V4), KEY, self.proxy_reply)
-        database = [DatabaseMapping(EidPrefix.parse(eid), locators) for eid in (f"{v4}/32", f"{v6}/128")]
+        server = MapServerSettings(self.server_address, KEY, self.proxy_reply)
+        database = [DatabaseMapping(EidPrefix.parse(eid, self.iid), locators) for eid in (f"{v4}/32", f"{v6}/128")]
         settings = Settings(
             Mode.MN,
             map_servers=(server,),
-            map_resolvers=(ip_address(SERVER_V4),),
+            map_resolvers=(self.server_address,),
             database=tuple(database),
             proxy_etrs=self.proxy_etrs,
             probing=self.probing,
@@ -82,10 +86,10 @@ class World:
 
         return Host(self.network, name, make)
 
-    def boot(self) -> None:
+    def boot(self, phone: str = WIFI, laptop: str = OFFICE) -> None:
         """Phone on Wi-Fi, laptop at the office, both registered."""
-        self.phone.attach(wlan())
-        self.laptop.attach(interface("eth0", OFFICE))
+        self.phone.attach(wlan(phone))
+        self.laptop.attach(interface("eth0", laptop))
         self.phone.start()
         self.laptop.start()
         self.network.run_until(lambda: len(self.registered()) == 4, within=120)

@@ -340,3 +340,11 @@ def test_a_v6_only_network_cannot_ask_a_v4_map_resolver():
     assert bench.questions() == []
     bench.move(ON_WIFI)
     assert len(bench.questions()) == 1
+
+
+def test_nobody_may_tell_us_where_our_own_eids_are():
+    bench = registered()
+    bench.punt(PEER)
+    bench.reply(mapping("10.0.0.0/16", PEER_RLOC), mapping(f"{EID}/32", PEER_RLOC_2))
+    assert [str(entry.prefix) for entry in bench.node.cache.entries()] == ["10.0.0.0/16"]
+    assert bench.dropped == {ControlReason.PREFIX_NOT_ALLOWED: 1}

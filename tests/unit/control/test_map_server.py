@@ -62,6 +62,14 @@ def test_the_nonce_is_persisted_before_the_map_notify(bench):
     assert list(bench.saved.values()) == [5]
 
 
+def test_several_prefixes_cost_one_disk_sync(bench):
+    bench.register(register(5, record("2001:db8:1:1::/64", RLOC), record(HOME, RLOC)))
+    assert bench.order == ["Persist", "Send"]
+    again = Bench(site(HOME), saved=bench.saved)
+    again.register(register(5, record(HOME, RLOC)))
+    assert again.dropped == {ControlReason.NONCE_OLD: 1}
+
+
 def test_no_map_notify_unless_wanted(bench):
     assert bench.register(register(5, record(HOME, RLOC), want_map_notify=False)) == []
     assert bench.registered() == {HOME: [RLOC]}

@@ -9,7 +9,7 @@ Row: TypeAlias = Sequence[object]
 
 
 def table(header: Row, rows: Sequence[Row], indent: str = "") -> str:
-    """Left-aligned columns as wide as they need; None shows as a dash. Ends with a line end unless there are no rows."""
+    """Left-aligned columns as wide as they need; None shows as a dash. Nothing at all without rows."""
     if not rows:
         return ""
     cells = [[_cell(value) for value in row] for row in (header, *rows)]

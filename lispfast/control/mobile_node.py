@@ -88,13 +88,13 @@ class MobileNode:
         self._tell_of(old, move)
         if move.outlook:
             self.table.touch_all()
-        if move.sources:
+        if move.rerouted:
             self.prober.handle_position(self.position, now)
             self._release_holds(now)
         self._flush(now)
         self.responder.handle_position(self.position)
         self.registrar.handle_position(self.position, now)
-        if move.sources:
+        if move.rerouted:
             self.resolver.handle_position(self.position, now)
         self.solicitor.handle_move(self.position, self._untold(), self.cache, self._outlook(), now)
         self._flush(now)

@@ -24,12 +24,22 @@ SLOTS = {4: 0, 6: 1}
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A way out: one of our RLOCs, the interface that has it, and that interface's MTU in bytes."""
+    """A way out: one of our RLOCs, the interface that has it, that interface's MTU in bytes, and its default route.
+
+    `routed` and `gateway` are the attachment's: an address often comes some milliseconds before the route.
+    """
 
     address: Address
     interface: str
     ifindex: int
     mtu: WireMtu
+    routed: bool = False
+    gateway: Address | None = None
+
+    @property
+    def path(self) -> tuple[Address, int, bool, Address | None]:
+        """What decides whether a datagram that got lost is worth sending again at once."""
+        return self.address, self.ifindex, self.routed, self.gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +73,14 @@ class Move:
     """How two positions differ.
 
     `sources` are the slots to store, `mappings` the EID-prefixes whose locator-set is another, `outlook` says whether
-    verdicts may have to be compiled anew (a family came or went, or an MTU is another).
+    verdicts may have to be compiled anew (a family came or went, or an MTU is another), `rerouted` whether datagrams
+    go another way now, the same address with another default route included: what is unanswered is asked anew.
     """
 
     sources: tuple[SourceRloc, ...] = ()
     mappings: tuple[EidPrefix, ...] = ()
     outlook: bool = False
+    rerouted: bool = False
 
 
 def locate(settings: Settings, underlay: Underlay) -> Position:
@@ -82,16 +94,17 @@ def locate(settings: Settings, underlay: Underlay) -> Position:
 
 def compare(old: Position, new: Position) -> Move:
     """What changed from one position to the next."""
-    stores, outlook = [], False
+    stores, outlook, rerouted = [], False, False
     for version, slot in SLOTS.items():
         before, after = old.source(version), new.source(version)
+        rerouted = rerouted or (before and before.path) != (after and after.path)
         if before != after:
             outlook = outlook or before is None or after is None or before.mtu != after.mtu
         if (before and (before.address, before.ifindex)) != (after and (after.address, after.ifindex)):
             stores.append(SourceRloc(slot, after.address, after.ifindex) if after else SourceRloc(slot, None))
     before_sets = {mapping.prefix: mapping.locators for mapping in old.mappings}
     moved = tuple(m.prefix for m in new.mappings if m.locators != before_sets.get(m.prefix))
-    return Move(tuple(stores), moved, outlook)
+    return Move(tuple(stores), moved, outlook, rerouted)
 
 
 def _ways(settings: Settings, underlay: Underlay) -> list[Source]:
@@ -102,7 +115,8 @@ def _ways(settings: Settings, underlay: Underlay) -> list[Source]:
         for interface in underlay.interfaces:
             attachment = interface.attachment(version)
             if attachment is not None and not _own(attachment.address, settings.database):
-                way = Source(attachment.address, interface.name, interface.index, interface.mtu)
+                place = interface.name, interface.index, interface.mtu
+                way = Source(attachment.address, *place, attachment.routed, attachment.gateway)
                 if _configured(way, settings.database):
                     family.append((attachment.routed, way))
         routed = any(has_default for has_default, _ in family)

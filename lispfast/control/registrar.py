@@ -40,7 +40,7 @@ from lispfast.control.machine import consult, earliest
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
 from lispfast.control.register_nonce import RegisterNonce
-from lispfast.model.addresses import CONTROL_PORT, Address, EidPrefix
+from lispfast.model.addresses import CONTROL_PORT, EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
@@ -151,9 +151,12 @@ class Registration:
         self._warned = ""
 
     def handle_position(self, position: Position, now: Seconds) -> None:
-        """We stand elsewhere now; nothing happens where neither our locators nor the way out are others."""
+        """We stand elsewhere now; nothing happens where neither our locators nor the way out are others.
+
+        A default route that comes after its address is another way out: the Map-Register before it went nowhere.
+        """
         source = position.source(self.server.address.version)
-        same = _way(source) == _way(self._source) and position.mappings == self._mappings
+        same = (source and source.path) == (self._source and self._source.path) and position.mappings == self._mappings
         self._source, self._mappings = source, position.mappings
         if same and self.state is not State.PARKED:
             return
@@ -322,10 +325,6 @@ class Registration:
         if self._warned != problem:
             self._warned = problem
             self._outbox.event("registration-lost", "warning", map_server=str(self.server.address), why=problem)
-
-
-def _way(source: Source | None) -> tuple[Address, int] | None:
-    return (source.address, source.ifindex) if source else None
 
 
 class Registrar:

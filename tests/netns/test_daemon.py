@@ -151,6 +151,21 @@ def test_a_killed_daemon_is_cleaned_up_after(net: Internet, again: str) -> None:
     assert net.phone.run(*DAEMON, "-c", str(phone.config), "--cleanup") == "nothing to clean up\n"
 
 
+def test_a_default_route_that_comes_after_the_address_is_used_at_once(lab: Lab) -> None:
+    net = Internet(lab, (4,))
+    net.start_map_server()
+    phone = net.start_phone(rloc_versions=(4,))
+    leave(net.wlan0)
+    begun = phone.log.read()[-1].at + 1
+    net.wwan0.up()
+    net.wwan0.add_address(*net.lte.with_length(10))
+    early = phone.wait_event("map-register-sent", BOUND_S, begun)
+    net.wwan0.add_default(*net.lte.gateways())
+    heard = phone.wait_event("map-notify-received", BOUND_S, early.at)
+    sent = [event for event in phone.log.read() if event.name == "map-register-sent" and begun <= event.at <= heard.at]
+    assert {event.fields["attempt"] for event in sent} == {"1"}, "none of them waited for a retransmission"
+
+
 def test_ended_after_a_move_it_leaves_the_new_network_alone(net: Internet) -> None:
     net.start_map_server()
     leave(net.wlan0)

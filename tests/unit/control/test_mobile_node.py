@@ -14,6 +14,7 @@ from lispfast.model.addresses import Eid, EidPrefix, Endpoint
 from lispfast.model.forwarding import Encapsulate, Miss, Reject, Resolve
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import ProxyEtr
+from lispfast.model.underlay import Underlay
 from lispfast.model.units import InstanceId
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.info_message import InfoMessage
@@ -38,6 +39,7 @@ from .mn_helpers import (
     Bench,
     database,
     host,
+    interface,
     mapping,
     registered,
     settings,
@@ -110,6 +112,21 @@ def test_a_move_to_another_family_uses_the_peers_other_locator():
     assert [rloc for _, rloc in bench.ways(PEER)] == [PEER_RLOC_V6]
     bench.move(ON_WIFI)
     assert [rloc for _, rloc in bench.ways(PEER)] == [PEER_RLOC]
+
+
+def test_a_route_that_comes_after_its_address_asks_again_what_went_nowhere():
+    """A DHCP client adds the address, and some milliseconds later the default route."""
+    bench = registered()
+    bench.clear()
+    bench.move(Underlay((interface("wwan0", LTE, routed=False),)))
+    bench.punt(PEER)
+    assert (len(bench.registers()), len(bench.questions())) == (1, 1)
+    bench.now += 0.03
+    bench.move(ON_LTE)
+    assert (len(bench.registers()), len(bench.questions())) == (2, 1)
+    bench.pass_time(0.97)
+    assert bench.asked() == [f"{PEER}/32"] * 2, "one Map-Request a second is a MUST (RFC 9301 section 5.3)"
+    assert bench.registers()[1].nonce > bench.registers()[0].nonce
 
 
 def test_the_same_underlay_again_does_nothing():

@@ -29,7 +29,10 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Keep a number under a key across restarts; what follows must wait until it is on disk."""
+    """Keep a number under a key across restarts; what follows must wait until it is on disk.
+
+    A value of 0 means that the key is forgotten and need not be kept: a later run finds no number under it.
+    """
 
     key: str
     value: int

@@ -42,23 +42,26 @@ def sync_directory(path: Path) -> None:
 
 
 class NumberStore:
-    """Numbers by key, durable: when `put` returns, the value survives a power cut."""
+    """Numbers by key, durable: when `put` returns, the value survives a power cut.
+
+    A value of 0 means that the key is forgotten: it leaves the file, so a caller that forgets keeps the file bounded.
+    """
 
     def __init__(self, path: Path, on_warning: Callable[[str], None]) -> None:
         self._path = path
         self._numbers = _load(path, on_warning)
 
     def get(self, key: str) -> int | None:
-        """The number under a key, None if none was ever put."""
+        """The number under a key, None if none was put or it was forgotten."""
         return self._numbers.get(key)
 
     def all(self) -> dict[str, int]:
-        """Every number by its key."""
+        """Every number by its key; none is 0."""
         return dict(self._numbers)
 
     def put(self, key: str, value: int) -> None:
-        """Keep a number; HostError if the disk does not take it, and then the old value stands."""
-        numbers = {**self._numbers, key: value}
+        """Keep a number, or forget the key if it is 0; HostError if the disk does not take it: the old value stands."""
+        numbers = _remembered({**self._numbers, key: value})
         try:
             replace_file(self._path, json.dumps(numbers, indent=1) + "\n")
         except OSError as error:
@@ -79,4 +82,8 @@ def _load(path: Path, on_warning: Callable[[str], None]) -> dict[str, int]:
     except (OSError, ValueError) as error:
         on_warning(f"{path} is unreadable ({error}): starting with nothing remembered")
         return {}
-    return loaded
+    return _remembered(loaded)
+
+
+def _remembered(numbers: dict[str, int]) -> dict[str, int]:
+    return {key: value for key, value in numbers.items() if value}

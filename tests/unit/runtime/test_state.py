@@ -34,6 +34,29 @@ def test_a_spoilt_file_is_a_warning_and_empty(tmp_path: Path, text: str) -> None
     assert store(path)[0].get("a") == 1
 
 
+def test_what_is_forgotten_leaves_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    numbers, _ = store(path)
+    numbers.put("kept", 7)
+    bounded = path.read_text()
+    for n in range(100):
+        numbers.put(f"passing {n}", 1)
+        numbers.put(f"passing {n}", 0)
+    assert path.read_text() == bounded
+    assert (numbers.get("passing 1"), numbers.all()) == (None, {"kept": 7})
+    numbers.put("never there", 0)
+    assert store(path)[0].all() == {"kept": 7}
+
+
+def test_a_forgotten_number_in_an_old_file_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    path.write_text('{"forgotten": 0, "kept": 7}')
+    numbers, warnings = store(path)
+    assert (numbers.get("forgotten"), numbers.all(), warnings) == (None, {"kept": 7}, [])
+    numbers.put("kept", 8)
+    assert "forgotten" not in path.read_text()
+
+
 def test_a_write_that_fails_keeps_the_old_value(tmp_path: Path) -> None:
     directory = tmp_path / "state"
     directory.mkdir()

@@ -78,3 +78,8 @@ def test_the_table_under_a_writer_and_two_readers(tmp_path: Path, sanitizer: str
 def test_two_engines_back_to_back(tmp_path: Path, sanitizer: str) -> None:
     program = compile_harness("engine", sanitizer, tmp_path)
     assert "packets" in run(program, two_free_ports(), 20_000 * TIMES)
+
+
+def test_the_ring_and_the_peers_between_two_threads(tmp_path: Path) -> None:
+    program = compile_harness("ring", "tsan", tmp_path)
+    assert "punts" in run(program, 50_000 * TIMES)

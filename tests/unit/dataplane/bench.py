@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -54,13 +55,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def inner(version: int = 4, payload: bytes = b"", *, sport: int = 1000, **fields: object) -> Packet:
+def inner(version: int = 4, payload: bytes = b"", *, sport: int = 1000, **fields: Any) -> Packet:
     """A UDP packet from our EID to the remote one, unless `src`, `dst` and other header fields say otherwise."""
     addresses = {"src": str(LOCAL[version]), "dst": str(REMOTE[version])} | fields
     return (IP if version == 4 else IPv6)(**addresses) / UDP(sport=sport, dport=2000) / Raw(payload)
 
 
-def incoming(version: int = 4, payload: bytes = b"", **fields: object) -> Packet:
+def incoming(version: int = 4, payload: bytes = b"", **fields: Any) -> Packet:
     """The same the other way."""
     return inner(version, payload, **{"src": str(REMOTE[version]), "dst": str(LOCAL[version])} | fields)
 
@@ -106,11 +107,11 @@ class Bench:
         for sock in (self.tun, self.inside, *self.far.values()):
             sock.close()
 
-    def locator(self, version: int = 4, **fields: object) -> ForwardingLocator:
+    def locator(self, version: int = 4, **fields: Any) -> ForwardingLocator:
         """The far end as a locator."""
         port = self.far[version].getsockname()[1]
         values = {"address": parse_address(FAR[version]), "slot": SLOT[version], "header": QUIET, "port": port} | fields
-        return ForwardingLocator(**values)  # type: ignore[arg-type]
+        return ForwardingLocator(**values)
 
     def map(self, verdict: Verdict | None = None, *prefixes: str, iid: int = 0) -> None:
         """Set the verdict (by default: encapsulate to the far end) of prefixes (by default: both defaults)."""
@@ -160,6 +161,11 @@ class Bench:
         """Wait until so many were dropped for this reason, and none for another."""
         wait_until(lambda: sum(self.engine.drops().values()) >= count)
         assert self.drops() == {reason.value: count}
+
+    def wait_totals(self, **expected: int) -> None:
+        """Wait until these totals are reached: a packet is counted once the kernel has taken it."""
+        wait_until(lambda: all(self.engine.totals()[name] >= count for name, count in expected.items()))
+        assert self.engine.totals() | expected == self.engine.totals()  # type: ignore[operator]
 
     def settle(self) -> None:
         """Return once the engine has handled all that was sent into the TUN before."""

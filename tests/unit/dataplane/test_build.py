@@ -11,7 +11,7 @@ import pytest
 
 from lispfast import _fastpath
 
-from .native import NATIVE, ROOT, WARNINGS
+from .native import NATIVE, ROOT
 
 
 def test_the_module_is_abi3() -> None:

@@ -111,7 +111,8 @@ def test_an_extension_header_does_not_split_a_flow(router: Router) -> None:
 
 
 def test_the_fragments_of_a_packet_are_one_flow(router: Router) -> None:
-    pieces = fragment(IP(src="10.0.0.1", dst="10.0.0.2", id=9) / UDP(sport=1, dport=2) / Raw(bytes(3000)), 1000)
+    whole = IP(src="10.0.0.1", dst="10.0.0.2", id=9) / UDP(sport=1, dport=2) / Raw(bytes(3000))
+    pieces: list[Packet] = fragment(whole, 1000)  # type: ignore[no-untyped-call]
     assert len(pieces) > 2
     assert len({router.flow(piece) for piece in pieces}) == 1
     head = IPv6(src="fd00::1", dst="fd00::2")

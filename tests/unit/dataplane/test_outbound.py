@@ -7,10 +7,11 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.forwarding import Drop, Encapsulate, SourceRloc, Transaction
 from lispfast.model.reasons import DataReason
 
-from .bench import LOCAL, NEAR, Bench, address, inner, locals_of
+from .bench import LOCAL, NEAR, Bench, address, inner, locals_of, wait_until
 
 HEADER_7 = bytes([0x08, 0, 0, 0, 0, 0, 7, 0])
 
@@ -137,15 +138,17 @@ def test_too_big_for_a_datagram(bench: Bench) -> None:
 
 def test_one_refused_datagram_does_not_hold_up_the_others(bench: Bench) -> None:
     bench.engine.commit(Transaction(sources=(SourceRloc(9, address("203.0.113.77")),)))  # no address of this host
-    bench.map()
-    bench.map(Encapsulate((bench.locator(slot=9),)), "10.66.0.0/16")
     sent = []
     for number in range(20):
         bench.send(inner(dst="10.66.0.1"))
         sent.append(bench.send(inner(payload=bytes([number]))))
+    bench.settle()  # all of them wait, and leave in one batch
+    bad = (EidPrefix.parse("10.66.0.0/16"), Encapsulate((bench.locator(slot=9),)))
+    good = (EidPrefix.parse("0.0.0.0/0"), Encapsulate((bench.locator(),)))
+    bench.engine.commit(Transaction(put=(bad, good)))
     assert [bench.outer().payload[8:] for _ in sent] == sent
-    bench.wait_drops(DataReason.SEND_FAILED, 20)
-    assert bench.engine.totals()["packets_out"] == 20
+    wait_until(lambda: bench.engine.drops()[DataReason.SEND_FAILED] == 20)
+    bench.wait_totals(packets_out=20)
 
 
 def test_ipv6_without_a_prefix_in_the_table_is_a_miss(bench: Bench) -> None:

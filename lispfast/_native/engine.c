@@ -2,9 +2,10 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <linux/random.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -34,7 +35,8 @@ struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port
         free(engine);
         return NULL;
     }
-    (void)!getrandom(&seed, sizeof seed, GRND_NONBLOCK);
+    /* Not the libc's getrandom: glibc has it since 2.25, the oldest wheel's is 2.17. */
+    (void)syscall(SYS_getrandom, &seed, sizeof seed, GRND_NONBLOCK);
     engine->count = workers;
     engine->port = port;
     engine->table = lf_table_new(workers, seed);

@@ -43,12 +43,12 @@ static uint8_t *add_control(uint8_t *at, int level, int type, const void *value,
 
     control->cmsg_level = level;
     control->cmsg_type = type;
-    control->cmsg_len = CMSG_LEN(length);
+    control->cmsg_len = (socklen_t)CMSG_LEN(length); /* its type differs from libc to libc */
     memcpy(CMSG_DATA(control), value, length);
     return at + CMSG_SPACE(length);
 }
 
-static size_t fill_control(uint8_t *start, const struct lf_source *source, int tos, int ttl)
+static socklen_t fill_control(uint8_t *start, const struct lf_source *source, int tos, int ttl)
 {
     uint8_t *at = start;
 
@@ -67,7 +67,7 @@ static size_t fill_control(uint8_t *start, const struct lf_source *source, int t
         at = add_control(at, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof ttl);
         at = add_control(at, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
     }
-    return (size_t)(at - start);
+    return (socklen_t)(at - start);
 }
 
 void lf_outbox_add(struct lf_outbox *outbox, const struct lf_parcel *parcel, const struct lf_route *route,

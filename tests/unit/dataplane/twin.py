@@ -1,0 +1,105 @@
+"""Decapsulation and the check of outbound packets, slowly and plainly: RFC 9300 section 5.3 read line by line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from lispfast.model.addresses import Address, Eid
+from lispfast.model.reasons import DataReason
+from lispfast.model.units import InstanceId
+
+from .test_checksum import twin as checksum
+from .test_ecn import DROP, FIGURE_4
+
+ECN_ORDER = (0, 2, 1, 3)
+NO_SOURCES = [ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")]
+NO_SOURCES += [ip_network(text) for text in ("::/127", "ff00::/8")]
+LINK_LOCAL = [ip_network("169.254.0.0/16"), ip_network("fe80::/10")]
+
+
+@dataclass
+class Inner:
+    data: bytearray
+    version: int
+    source: Address
+    destination: Address
+    ttl_at: int
+
+    @property
+    def tos(self) -> int:
+        return self.data[1] if self.version == 4 else (self.data[0] & 15) << 4 | self.data[1] >> 4
+
+    def rewrite(self, tos: int, ttl: int) -> bytes:
+        self.data[self.ttl_at] = ttl
+        if self.version == 4:
+            self.data[1] = tos
+            self.data[10:12] = b"\0\0"
+            self.data[10:12] = checksum(bytes(self.data[: (self.data[0] & 15) * 4]))
+        else:
+            self.data[0] = 0x60 | tos >> 4
+            self.data[1] = (tos & 15) << 4 | self.data[1] & 15
+        return bytes(self.data)
+
+
+def parse(data: bytes) -> Inner | str:
+    """The packet cut to its length, or what is wrong: version, short, length."""
+    if not data or data[0] >> 4 not in (4, 6):
+        return "version"
+    version = data[0] >> 4
+    if len(data) < (20 if version == 4 else 40):
+        return "short"
+    if version == 4:
+        total, header = int.from_bytes(data[2:4], "big"), (data[0] & 15) * 4
+        if header < 20 or total < header or total > len(data):
+            return "length"
+        return Inner(bytearray(data[:total]), 4, IPv4Address(data[12:16]), IPv4Address(data[16:20]), 8)
+    total = 40 + int.from_bytes(data[4:6], "big")
+    if total > len(data):
+        return "length"
+    return Inner(bytearray(data[:total]), 6, IPv6Address(data[8:24]), IPv6Address(data[24:40]), 7)
+
+
+def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid]) -> bytes | DataReason:
+    """The packet to deliver, or why none."""
+    if len(datagram) < 28:
+        return DataReason.OUTER_TRUNCATED
+    if datagram[0] & 0x07:
+        return DataReason.HEADER_UNSUPPORTED
+    inner = parse(datagram[8:])
+    if isinstance(inner, str):
+        return {
+            "version": DataReason.INNER_VERSION,
+            "short": DataReason.OUTER_TRUNCATED,
+            "length": DataReason.INNER_LENGTH,
+        }[inner]
+    if inner.version == 4 and checksum(bytes(inner.data[: (inner.data[0] & 15) * 4])) != b"\0\0":
+        return DataReason.INNER_MALFORMED
+    iid = InstanceId(int.from_bytes(datagram[4:7], "big") if datagram[0] & 0x08 else 0)
+    if iid not in {eid.iid for eid in local}:
+        return DataReason.INSTANCE_UNKNOWN
+    if Eid(inner.destination, iid) not in local:
+        return DataReason.NOT_OUR_EID
+    if any(inner.source in network for network in NO_SOURCES):
+        return DataReason.NOT_UNICAST
+    if Eid(inner.source, iid) in local:
+        return DataReason.OWN_SOURCE
+    mark = FIGURE_4[inner.tos & 3][ECN_ORDER.index(tos & 3)]
+    if mark == DROP:
+        return DataReason.ECN_DROP
+    return inner.rewrite(tos & 0xFC | mark, min(ttl, inner.data[inner.ttl_at]))
+
+
+def check_outbound(packet: bytes, local: set[Eid]) -> tuple[int, InstanceId] | DataReason:
+    """The length and instance-ID of a packet that may leave, or why not."""
+    inner = parse(packet)
+    if isinstance(inner, str) or inner.data[inner.ttl_at] == 0:
+        return DataReason.INNER_MALFORMED
+    if any(inner.destination in network for network in NO_SOURCES + LINK_LOCAL):
+        return DataReason.NOT_UNICAST
+    iids = [eid.iid for eid in local if eid.address == inner.source]
+    if not iids:
+        return DataReason.INNER_SOURCE
+    if Eid(inner.destination, min(iids)) in local:
+        return DataReason.NOT_UNICAST
+    return len(inner.data), min(iids)

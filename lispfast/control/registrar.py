@@ -21,7 +21,7 @@ One registration a Map-Server, each on its own:
 
 Section 5.7 says to retransmit the original Map-Register, section 5.6 that the nonce rises with every send and that one
 which does not rise is dropped; both together would let one lost Map-Notify end the registration for good. So each send
-has a higher nonce and a new MAC, and a Map-Notify for any of them counts.
+has a higher nonce and a new MAC, and a Map-Notify for any of them counts until the next round begins.
 
 On closing each Map-Server gets the records once more with TTL 0, which removes a mapping at once (section 5.4 says so
 of Map-Replies; section 8.2 does not forbid it here). Nobody waits for an answer: a Map-Server that does not know it
@@ -121,9 +121,9 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """One Map-Register on its way: which part of which generation of our locators, and when."""
+    """One Map-Register on its way: which part in which round of sends, and when."""
 
-    generation: int
+    round: int
     part: int
     at: Seconds
 
@@ -146,7 +146,7 @@ class Registration:
         self._parts: list[tuple[Mapping, ...]] = []
         self._unconfirmed: set[int] = set()
         self._sent: OrderedDict[Nonce, _Sent] = OrderedDict()
-        self._generation = 0
+        self._round = 0
         self._attempt = 0
         self._warned = ""
 
@@ -184,8 +184,8 @@ class Registration:
         if sent is None:
             self._acknowledge(message, datagram)
             return False
-        if sent.generation != self._generation or sent.part not in self._unconfirmed:
-            self._outbox.drop(ControlReason.NONCE_UNKNOWN)  # a late answer to an earlier send
+        if sent.round != self._round or sent.part not in self._unconfirmed:
+            self._outbox.drop(ControlReason.NONCE_UNKNOWN)  # late, or replayed: it proves nothing of this round
             return False
         if not prefixes.issuperset(mapping.prefix for mapping in self._parts[sent.part]):
             self._warn("refuses some of the EID-prefixes: its Map-Notify leaves them out")
@@ -215,7 +215,6 @@ class Registration:
                 self._unconfirmed.clear()
                 self._rest(None, "no network")
             case Do.START:
-                self._generation += 1
                 self._parts = self._split()
                 self._begin(now, "waits for the Map-Notify")
             case Do.REFRESH:
@@ -237,6 +236,7 @@ class Registration:
         self.next, self.why = until, why
 
     def _begin(self, now: Seconds, why: str) -> None:
+        self._round += 1
         self._unconfirmed = set(range(len(self._parts)))
         self._attempt = 0
         self.why = why
@@ -252,7 +252,7 @@ class Registration:
         self._attempt = min(self._attempt + 1, 1000)
         for part in sorted(self._unconfirmed):
             nonce = self._nonce.take()
-            self._sent[nonce] = _Sent(self._generation, part, now)
+            self._sent[nonce] = _Sent(self._round, part, now)
             if len(self._sent) > MAX_NONCES:
                 self._sent.popitem(last=False)
             self._emit(self._register(self._parts[part], nonce))

@@ -197,6 +197,19 @@ def test_a_repeated_map_notify_is_neither_taken_nor_acknowledged():
     assert bench.messages(MapNotifyAck) == []
 
 
+def test_a_map_notify_of_an_earlier_round_does_not_confirm_a_refresh():
+    bench = Bench(underlay=ON_WIFI)
+    (earlier,) = bench.registers()
+    bench.notify(earlier)
+    bench.pass_time(60)
+    assert states(bench) == [State.REFRESHING]
+    bench.notify(earlier)
+    assert states(bench) == [State.REFRESHING], "replayed"
+    assert bench.dropped == {ControlReason.NONCE_UNKNOWN: 1}
+    bench.notify()
+    assert states(bench) == [State.REGISTERED]
+
+
 def test_a_move_registers_at_once_and_a_late_answer_for_the_old_place_does_not_count():
     bench = registered()
     bench.move(ON_LTE)

@@ -83,6 +83,7 @@ class Do(StrEnum):
     LOSE = "lose"
     MISS = "miss"
     FIND = "find"
+    FORGET = "forget"
     SOON = "soon"
     PARK = "park"
 
@@ -96,7 +97,7 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.TESTING, Fact.EXHAUSTED): (State.DOWN, Do.LOSE),
     (State.TESTING, Fact.ANSWERED): (State.UP, Do.REST),
     (State.DOWN, Fact.ROUND): (State.RETESTING, Do.PROBE),
-    (State.DOWN, Fact.IDLE): (State.UP, Do.FIND),
+    (State.DOWN, Fact.IDLE): (State.UP, Do.FORGET),
     (State.DOWN, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.RETESTING, Fact.UNANSWERED): (State.RETESTING, Do.PROBE),
     (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.MISS),
@@ -233,6 +234,9 @@ class Prober:
             case Do.FIND:
                 self.changed = True
                 self._outbox.event("rloc-up", rloc=str(path.rloc))
+                self._rest(path, now)
+            case Do.FORGET:
+                self.changed = True
                 self._rest(path, now)
             case Do.PARK:
                 self._clear(path)

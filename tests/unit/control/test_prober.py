@@ -126,6 +126,16 @@ def test_a_silent_rloc_is_left_out_after_its_retries_and_taken_back_when_it_answ
     assert "rloc-up" in bench.event_names()
 
 
+def test_an_rloc_that_nobody_uses_any_more_is_forgotten_not_found():
+    bench = watching()
+    run(bench, 25, alive=(PEER_RLOC,))
+    bench.pass_time(60)
+    bench.clear()
+    run(bench, 30, idle=61.0)
+    assert "rloc-up" not in bench.event_names()
+    assert [rloc for _, rloc in bench.ways(PEER)] == [PEER_RLOC, PEER_RLOC_2]
+
+
 def test_while_it_is_tested_an_rloc_stays_in_use():
     bench = watching()
     while not probes(bench):

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
-from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.addresses import DATA_PORT, Address, EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
@@ -68,6 +68,9 @@ class Responder:
             return
         if asked.request.dont_reply:
             self._outbox.drop(ControlReason.NOT_FOR_ROLE)
+            return
+        if asked.reply_port in (0, DATA_PORT):  # nobody hears a Map-Reply there
+            self._outbox.drop(ControlReason.WRONG_PORT)
             return
         destination = self._destination(asked)
         if destination is None:

@@ -6,6 +6,7 @@ from ipaddress import ip_address
 import pytest
 
 from lispfast.control import responder
+from lispfast.control.effects import Datagram
 from lispfast.model.addresses import Endpoint
 from lispfast.model.reasons import ControlReason
 from lispfast.wire.encapsulated_control import EncapsulatedControl
@@ -69,6 +70,13 @@ def test_a_direct_map_request_is_answered_to_the_port_it_came_from(bench):
     bench.receive(request(), ITR)
     ((send, _),) = bench.replies()
     assert send.destination == Endpoint(ITR, 4342)
+
+
+@pytest.mark.parametrize("port", [0, 4341])
+def test_a_port_that_hears_no_map_reply_gets_none(bench, port):
+    bench.node.handle_datagram(Datagram(request().encode(), Endpoint(ITR, port), Endpoint(WIFI, 4342)), bench.now)
+    bench.take()
+    assert (bench.replies(), bench.dropped) == ([], {ControlReason.WRONG_PORT: 1})
 
 
 def test_the_first_itr_rloc_of_a_family_that_we_have_is_taken(bench):

@@ -21,7 +21,7 @@ def decode_request(line: bytes) -> str:
     """The noun of a request; ValueError with a sentence for anything else."""
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("the request is not JSON") from None
     noun = request.get("noun") if isinstance(request, dict) else None
     if not isinstance(noun, str):

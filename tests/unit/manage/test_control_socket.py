@@ -43,7 +43,8 @@ def test_an_unknown_noun_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "request_line", [b"\n", b"{}\n", b"[1]\n", b"\xff\n", b'{"noun": 3}\n', b"x" * (MAX_REQUEST * 2)]
+    "request_line",
+    [b"\n", b"{}\n", b"[1]\n", b"\xff\n", b'{"noun": 3}\n', b"[" * 4000 + b"\n", b"x" * (MAX_REQUEST * 2)],
 )
 def test_nonsense_gets_an_error_and_the_server_lives(tmp_path: Path, request_line: bytes) -> None:
     def client(path: str) -> tuple[bytes, dict[str, object]]:

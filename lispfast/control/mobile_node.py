@@ -203,7 +203,7 @@ class MobileNode:
             self.outbox.drop(ControlReason.NOT_FOR_ROLE)
 
     def _on_request(self, asked: Asked, now: Seconds) -> None:
-        if asked.request.smr and not asked.request.probe:
+        if asked.request.smr:  # whatever else it claims to be: an SMR is never answered
             self._on_solicitation(asked, now)
         else:
             self.responder.handle_request(asked, now)
@@ -219,9 +219,12 @@ class MobileNode:
         for prefix in named:
             entry = self.cache.cover(prefix) if prefix and self.position.mapping(prefix) is None else None
             if entry is not None and entry.origin is Origin.MAP_REPLY:
-                self.outbox.event("smr-received", **{"from": str(asked.sender)}, eid_prefix=str(entry.prefix))
                 same = [own for own in ours if (own.version, own.iid) == (entry.prefix.version, entry.prefix.iid)]
-                self.resolver.solicit(entry.prefix, same[0] if same else None, now)
+                if not self.resolver.heeds(entry.prefix, request.nonce):
+                    self.outbox.drop(ControlReason.RATE_LIMITED)
+                    return
+                self.outbox.event("smr-received", **{"from": str(asked.sender)}, eid_prefix=str(entry.prefix))
+                self.resolver.solicit(entry.prefix, same[0] if same else None, request.nonce, now)
                 return
         self.outbox.drop(ControlReason.SMR_UNCACHED)
 

@@ -56,7 +56,7 @@ TOTAL_INTERVAL = Seconds(0.01)  # over all prefixes: a host that scans costs its
 TOTAL_BURST = 64
 HOLD = Seconds(5)  # how long packets are refused after nobody answered; then the next one asks anew
 WANTED = Seconds(10)  # a parked miss that no packet renewed for so long is not asked when a network comes
-MEMORY = 4096  # prefixes of which unanswered tries are remembered
+MEMORY = 4096  # prefixes of which unanswered tries, or the last SMR, are remembered
 SLACK = Seconds(0.05)
 
 
@@ -166,6 +166,7 @@ class Resolver:
         self._solicited = RateLimiter(SOLICITED_INTERVAL, SOLICITED_BURST)
         self._total = RateLimiter(TOTAL_INTERVAL, TOTAL_BURST)
         self._failures: OrderedDict[EidPrefix, tuple[int, Seconds]] = OrderedDict()
+        self._followed: OrderedDict[EidPrefix, Nonce] = OrderedDict()
         self.displaced = 0
 
     def __len__(self) -> int:
@@ -190,8 +191,21 @@ class Resolver:
         if inner_source is not None:
             self._ask(Lookup(cached, Purpose.REFRESH, None, inner_source, now), now)
 
-    def solicit(self, cached: EidPrefix, source: EidPrefix | None, now: Seconds) -> None:
-        """An SMR came for a cached prefix; `source` is our EID-prefix that it was sent to, if it said."""
+    def heeds(self, cached: EidPrefix, smr: Nonce) -> bool:
+        """Whether an SMR of that nonce makes us ask once more than we would without it.
+
+        A peer that tells several of our RLOCs with one nonce says one thing.
+        """
+        known = self._lookups.get(cached)
+        due = known is not None and (known.again or (known.tries == 0 and known.purpose is not Purpose.REFRESH))
+        return not due and self._followed.get(cached) != smr
+
+    def solicit(self, cached: EidPrefix, source: EidPrefix | None, smr: Nonce, now: Seconds) -> None:
+        """An SMR that we heed came for a cached prefix; `source` is our EID-prefix that it was sent to, if it said."""
+        self._followed[cached] = smr
+        self._followed.move_to_end(cached)
+        if len(self._followed) > MEMORY:
+            self._followed.popitem(last=False)
         inner_source = self._inner_source(cached)
         if inner_source is not None:
             source_eid = wire_eid(source) if source else None

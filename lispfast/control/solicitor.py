@@ -54,7 +54,7 @@ from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import Traffic
-from lispfast.model.units import Seconds
+from lispfast.model.units import Nonce, Seconds
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
@@ -195,7 +195,7 @@ class Solicitor:
         self._bound: Seconds | None = None
         self._told_at = Seconds(0)
         self._repeats = 0
-        self._hearing_proves = True
+        self._stale: set[Address] = set()
         self._limit = RateLimiter(SMR_INTERVAL, SMR_BURST)
         self._deferred: ExpiryQueue[_Message] = ExpiryQueue()
 
@@ -207,8 +207,10 @@ class Solicitor:
         self, position: Position, changed: tuple[EidPrefix, ...], cache: MapCache, outlook: Outlook, now: Seconds
     ) -> None:
         """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last."""
-        kept = {way.address for way in self._position.ways} & {way.address for way in position.ways}
-        self._hearing_proves = not kept
+        if self.state is State.QUIET:
+            self._stale.clear()
+        if self.state is not State.WAITING:  # of where we stood while we waited nobody was told
+            self._stale.update(way.address for way in self._position.ways)
         self._position = position
         if not position.ways:
             self._step(Fact.STRANDED, now)
@@ -231,7 +233,7 @@ class Solicitor:
             finished = self.state is State.TOLD and (self._repeats == len(REPEATS) or not self._targets)
             self._step(Fact.FINISHED if finished else Fact.LATE, now)
         for message in self._deferred.pop_due(now):
-            self._solicit(message, now)
+            self._solicit(message, self._nonces(), now)
 
     def next_timeout(self) -> Timeout | None:
         """When to stop waiting for the Map-Notify, or when the rate limit lets the next SMR go."""
@@ -254,7 +256,7 @@ class Solicitor:
                 self._tell(now)
             case Do.REPEAT:
                 self._repeats += 1
-                self._targets = [target for target in self._targets if not self._heard(target)]
+                self._targets = self._unheard()
                 self._tell(now)
             case Do.FORGET:
                 self._changed.clear()
@@ -262,20 +264,38 @@ class Solicitor:
         if self.state is State.TOLD:
             self._bound = Seconds(now + (REPEATS[self._repeats] if self._repeats < len(REPEATS) else 0))
 
-    def _heard(self, target: Target) -> bool:
-        """Whether packets came from there since it was told, which they did to our new RLOC."""
-        age, at = self._outer_sources.get(target.rloc, (Seconds(0), Seconds(0)))
-        return self._hearing_proves and at - age > self._told_at
+    def _unheard(self) -> list[Target]:
+        """Those of whom no packet has come since they were told.
+
+        A packet proves that they know our new RLOCs if it cannot have come to an old one; it proves so for every RLOC
+        of a host, though not for the other routers of a site.
+        """
+        if not self._stale.isdisjoint(way.address for way in self._position.ways):
+            return self._targets
+        heard = {target for target in self._targets if self._heard(target.rloc)}
+        hosts = {t.cached for t in heard if t.cached and t.cached.length == t.cached.network.max_prefixlen}
+        return [target for target in self._targets if target not in heard and target.cached not in hosts]
+
+    def _heard(self, rloc: Address) -> bool:
+        age, at = self._outer_sources.get(rloc, (Seconds(0), Seconds(0)))
+        return at - age > self._told_at
 
     def _tell(self, now: Seconds) -> None:
-        """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own."""
+        """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own.
+
+        All RLOCs of a peer get one nonce, by which it can tell that they are told one thing and ask only once.
+        """
+        nonces: dict[tuple[EidPrefix | Address, EidPrefix], Nonce] = {}
         for target in self._targets:
             for changed in self._changed:
                 cached = target.cached
                 if cached is None or (cached.version, cached.iid) == (changed.version, changed.iid):
-                    self._solicit(_Message(target, changed), now)
+                    said = (cached or target.rloc, changed)
+                    if said not in nonces:
+                        nonces[said] = self._nonces()
+                    self._solicit(_Message(target, changed), nonces[said], now)
 
-    def _solicit(self, message: _Message, now: Seconds) -> None:
+    def _solicit(self, message: _Message, nonce: Nonce, now: Seconds) -> None:
         rloc = message.target.rloc
         source = self._position.source(rloc.version)
         if source is None:
@@ -284,6 +304,6 @@ class Solicitor:
             self._deferred.set(message, self._limit.ready_at(message, now))
             return
         cached = message.target.cached or message.changed
-        request = solicitation(message.changed, cached, self._position.rlocs, self._nonces())
+        request = solicitation(message.changed, cached, self._position.rlocs, nonce)
         self._outbox.send(request.encode(), source, rloc)
         self._outbox.event("smr-sent", to=str(rloc), eid_prefix=str(message.changed))

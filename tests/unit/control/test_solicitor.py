@@ -1,22 +1,19 @@
-"""Solicit-Map-Requests: whom we tell of a move and when, and what we do when told."""
+"""Solicit-Map-Requests: whom we tell of a move, when and how often."""
 
-import itertools
 from dataclasses import replace
 from ipaddress import ip_address
 
-import pytest
-
 from lispfast.control import solicitor
 from lispfast.control.solicitor import TABLE, State
-from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import MapServerSettings
-from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.model.underlay import Underlay
 
 from .mn_helpers import (
     EID,
     EID_V6,
     KEY,
     LTE,
+    LTE_V6,
     NOWHERE,
     ON_BOTH,
     ON_LTE,
@@ -29,8 +26,8 @@ from .mn_helpers import (
     PEER_V6,
     SERVER,
     SERVER_2,
-    WIFI,
     host,
+    interface,
     mapping,
     registered,
     settings,
@@ -113,6 +110,55 @@ def test_an_smr_is_repeated_to_those_that_are_not_heard():
     ]
     assert times == [(PEER_RLOC, 0), (PEER_RLOC_2, 0), (PEER_RLOC_2, 1), (PEER_RLOC_2, 3)]
     assert bench.node.solicitor.state is State.QUIET
+
+
+def test_a_host_that_is_heard_from_one_of_its_rlocs_is_not_told_again_at_the_others():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC, PEER_RLOC_2)
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    bench.pass_time(0.5)
+    bench.use(outer={PEER_RLOC: 0.1})
+    bench.pass_time(20)
+    assert told(bench) == [(PEER_RLOC, EID, PEER), (PEER_RLOC_2, EID, PEER)]
+
+
+def test_a_router_of_a_site_that_is_heard_says_nothing_of_the_sites_other_one():
+    bench = registered()
+    bench.punt(PEER)
+    bench.reply(mapping("10.0.0.0/28", PEER_RLOC, PEER_RLOC_2))
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    bench.pass_time(0.5)
+    bench.use(outer={PEER_RLOC: 0.1})
+    bench.pass_time(20)
+    assert [rloc for rloc, *_ in told(bench)] == [PEER_RLOC, PEER_RLOC_2, PEER_RLOC_2, PEER_RLOC_2]
+
+
+def test_a_second_family_that_comes_before_anybody_was_told_takes_no_proof_away():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.move(Underlay((interface("wwan0", LTE, LTE_V6),)))
+    bench.notify()
+    bench.pass_time(0.5)
+    bench.use(outer={PEER_RLOC: 0.1})
+    bench.pass_time(20)
+    assert len(told(bench)) == 1
+
+
+def test_all_rlocs_of_a_peer_are_told_under_one_nonce_and_again_under_another():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC, PEER_RLOC_2)
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    bench.pass_time(1.5)
+    nonces = [smr.nonce for _, smr in bench.requests()]
+    assert nonces[0] == nonces[1] != nonces[2] == nonces[3]
 
 
 def test_hearing_a_peer_proves_nothing_while_the_old_rloc_is_still_there():
@@ -243,126 +289,6 @@ def test_targets_are_bounded(monkeypatch):
 def test_every_row_leads_to_a_state_that_can_be_left():
     assert {next_state for next_state, _ in TABLE.values()} == set(State)
     assert {state for state, _ in TABLE} == set(State)
-
-
-# --- Being told -------------------------------------------------------------------------------------------------------
-
-
-def test_an_smr_is_followed_by_a_question_to_the_mapping_system_and_the_old_entry_serves_meanwhile():
-    bench = talking()
-    bench.pass_time(1)
-    bench.solicit(host(PEER), host(EID), LTE)
-    ((send, _),) = bench.messages(EncapsulatedControl)
-    (question,) = bench.questions()
-    assert send.destination.address == SERVER
-    assert (question.smr_invoked, question.smr, question.dont_reply) == (True, False, False)
-    assert (question.source_eid, bench.asked()) == (EID, [f"{PEER}/32"])
-    assert bench.ways(PEER) == [(WIFI, PEER_RLOC)]
-    assert (bench.replies(), bench.event_names()[0]) == ([], "smr-received")
-    bench.reply(mapping("10.0.0.2/32", PEER_RLOC_2))
-    assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
-
-
-def test_the_question_names_the_prefix_as_it_is_cached():
-    bench = registered()
-    bench.punt(PEER)
-    bench.reply(mapping("10.0.0.0/28", PEER_RLOC))
-    bench.clear()
-    bench.solicit(host(PEER), host(EID))
-    assert bench.asked() == ["10.0.0.0/28"]
-
-
-def test_the_record_counts_where_the_source_eid_is_missing_or_not_cached():
-    bench = talking()
-    bench.solicit(host(ip_address("10.7.7.7")), host(PEER))
-    bench.pass_time(1.1)
-    assert bench.asked() == [f"{PEER}/32"]
-
-
-def test_an_smr_without_a_source_eid():
-    bench = talking()
-    bench.pass_time(1)
-    bench.solicit(host(PEER), host(PEER), source_eid=None)
-    assert bench.asked() == [f"{PEER}/32"]
-    assert bench.questions()[0].source_eid is None
-
-
-@pytest.mark.parametrize("named", [ip_address("10.7.7.7"), EID])
-def test_an_smr_for_what_is_not_cached_is_only_counted(named):
-    bench = talking()
-    bench.solicit(host(named), host(EID))
-    assert (bench.sent, bench.dropped) == ([], {ControlReason.SMR_UNCACHED: 1})
-
-
-@pytest.mark.parametrize("dont_reply", [True, False])
-def test_an_smr_is_never_answered_with_a_map_reply(dont_reply):
-    bench = talking()
-    bench.solicit(host(PEER), host(EID), dont_reply=dont_reply)
-    bench.solicit(host(ip_address("10.7.7.7")), host(EID), dont_reply=dont_reply)
-    assert bench.replies() == []
-
-
-def test_a_static_entry_is_not_solicited():
-    bench = registered(settings(static_map_cache=(mapping("10.0.0.2/32", PEER_RLOC),)))
-    bench.solicit(host(PEER), host(EID))
-    assert bench.dropped == {ControlReason.SMR_UNCACHED: 1}
-
-
-def test_an_smr_within_the_second_is_deferred_to_its_end():
-    bench = registered()
-    bench.know(PEER, PEER_RLOC)
-    bench.clear()
-    asked_at = bench.now
-    bench.pass_time(0.4)
-    bench.solicit(host(PEER), host(EID))
-    assert bench.sent == []
-    bench.pass_time(0.7)
-    assert bench.sent_at == [pytest.approx(asked_at + 1)]
-    assert bench.questions()[0].smr_invoked
-
-
-def test_an_smr_that_crosses_its_question_is_followed_again_because_the_answer_may_be_old():
-    bench = talking()
-    bench.pass_time(1)
-    bench.solicit(host(PEER), host(EID))
-    bench.solicit(host(PEER), host(EID))
-    bench.reply(mapping("10.0.0.2/32", PEER_RLOC))
-    bench.pass_time(1.1)
-    assert [question.smr_invoked for question in bench.questions()] == [True, True]
-    bench.reply(mapping("10.0.0.2/32", PEER_RLOC_2))
-    assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
-    bench.pass_time(10)
-    assert len(bench.questions()) == 2
-
-
-def test_a_storm_of_smrs_makes_one_question_a_second_at_the_most():
-    bench = talking()
-    start = bench.now
-    for _ in range(300):
-        bench.solicit(host(PEER), host(EID))
-        if bench.questions() and bench.node.resolver.match(bench.questions()[-1].nonce):
-            bench.reply(mapping("10.0.0.2/32", PEER_RLOC))
-        bench.pass_time(0.1)
-    times = [at for at, send in zip(bench.sent_at, bench.sent, strict=True) if send.payload[0] >> 4 == 8]
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert min(gaps) >= 1 - 1e-6
-    assert len(bench.questions()) <= 3 + (bench.now - start) / 3 + 1
-
-
-def test_an_smr_cannot_be_probed_out_of_us_by_its_other_bits():
-    bench = talking()
-    bench.pass_time(1)
-    bench.solicit(host(PEER), host(EID), smr_invoked=True)
-    assert (len(bench.questions()), bench.replies()) == (1, [])
-
-
-def test_an_unanswered_solicited_question_leaves_the_entry():
-    bench = talking()
-    bench.pass_time(1)
-    bench.solicit(host(PEER), host(EID))
-    bench.pass_time(10)
-    assert bench.ways(PEER) == [(WIFI, PEER_RLOC)]
-    assert "map-request-failed" in bench.event_names()
 
 
 def test_without_a_change_of_locators_a_change_of_mtu_tells_nobody():

@@ -7,10 +7,11 @@ from ipaddress import ip_address
 
 from lispfast.control.effects import Commit, Datagram, Event, Persist, Send
 from lispfast.control.role import Role
-from lispfast.model.addresses import Address, Endpoint
+from lispfast.model.addresses import Address, Eid, Endpoint
+from lispfast.model.forwarding import Encapsulate
 from lispfast.model.reasons import ControlReason
 from lispfast.model.underlay import Attachment, Interface, Underlay
-from lispfast.model.units import Seconds, WireMtu
+from lispfast.model.units import InstanceId, Seconds, WireMtu
 
 from .dataplane import SlowDataPlane
 from .network import Frame, Network, Packet
@@ -23,14 +24,16 @@ def interface(name: str, *addresses: str, index: int = 2, up: bool = True, route
 
 
 class Host:
-    """Runs what `make_role(disk)` gives; the disk outlives a crash, the role does not."""
+    """Runs what `make_role(disk)` gives; the disk outlives a crash, the role does not.
+
+    A datagram that a kernel would refuse, from an address that the host does not have, is an AssertionError.
+    """
 
     def __init__(self, network: Network, name: str, make_role: Callable[[dict[str, int]], Role]) -> None:
         self.network = network
         self.name = name
         self.disk: dict[str, int] = {}
         self.events: list[tuple[Seconds, Event]] = []
-        self.refused_sends = 0
         self.underlay = Underlay()
         self.up = False
         self._make_role = make_role
@@ -93,11 +96,25 @@ class Host:
     @property
     def serials(self) -> list[int]:
         """Of the packets that came to an EID of ours, in the order of their arrival."""
-        return [packet.serial for packet in self.dataplane.delivered]
+        return [packet.serial for _, packet in self.dataplane.delivered]
+
+    @property
+    def arrivals(self) -> list[Seconds]:
+        """When they came."""
+        return [at for at, _ in self.dataplane.delivered]
 
     def told(self, name: str, since: float = 0.0) -> list[Event]:
         """Events of that name."""
         return [event for at, event in self.events if event.name == name and at >= since]
+
+    def told_at(self, name: str, since: float = 0.0) -> list[Seconds]:
+        """When events of that name were told."""
+        return [at for at, event in self.events if event.name == name and at >= since]
+
+    def way_to(self, eid: str, iid: int = 0) -> list[str]:
+        """The RLOCs that packets for an EID are sent to, in the order of the verdict; none if they are not sent."""
+        verdict = self.dataplane.table.lookup(Eid(ip_address(eid), InstanceId(iid)))
+        return [str(locator.address) for locator in verdict.locators] if isinstance(verdict, Encapsulate) else []
 
     def drops(self) -> dict[ControlReason, int]:
         """Reasons that were given at all."""
@@ -120,6 +137,8 @@ class Host:
         step()
         for effect in self.role.take_effects():
             match effect:
+                case Persist(key, 0):
+                    self.disk.pop(key, None)
                 case Persist(key, value):
                     self.disk[key] = value
                 case Commit(transaction):
@@ -131,11 +150,10 @@ class Host:
         self._punts()
 
     def _send(self, send: Send) -> None:
-        """As the kernel does it: fill in the source, refuse one that is not ours."""
+        """As the kernel does it: fill in the source."""
         source = send.source or self._source_for(send.destination.address, send.ifindex)
-        if source is None or self.interface_of(source) is None:
-            self.refused_sends += 1
-            return
+        assert source is not None, f"{self.name} has no way to {send.destination.address}"
+        self._own(source)
         endpoint = Endpoint(source, send.source_port)
         self.network.carry(Frame(self.network.now, self.name, endpoint, send.destination, send.payload))
 
@@ -147,10 +165,11 @@ class Host:
         return None
 
     def _transmit(self, packet: Packet, source: Endpoint, destination: Endpoint) -> None:
-        if self.interface_of(source.address) is None:
-            self.refused_sends += 1
-        else:
-            self.network.carry(Frame(self.network.now, self.name, source, destination, packet))
+        self._own(source.address)
+        self.network.carry(Frame(self.network.now, self.name, source, destination, packet))
+
+    def _own(self, source: Address) -> None:
+        assert self.interface_of(source) is not None, f"{self.name} sends from {source}, which it does not have"
 
     def _arm(self) -> None:
         """One timer, fired somewhere in the slack that it was given."""
@@ -160,7 +179,8 @@ class Host:
             return
         timer = self._timer
         assert timeout.slack >= 0, f"{timeout.why}: a slack that is over before it begins"
-        when = max(self.network.now, timeout.at) + self.network.random.random() * timeout.slack
+        late = self.network.random.random() * timeout.slack * self.network.conditions.lateness
+        when = max(self.network.now, timeout.at) + late
 
         def fire() -> None:
             if timer == self._timer and self.up:

@@ -16,6 +16,7 @@ from lispfast.model.addresses import CONTROL_PORT, Address, Endpoint
 from lispfast.model.errors import WireError
 from lispfast.model.units import Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.message import decode
 
@@ -31,13 +32,15 @@ class Conditions:
     """What may happen to a datagram: `loss` and `duplication` are probabilities, `delay` and `jitter` seconds.
 
     The delay of each datagram lies evenly between `delay` and `delay + jitter`; more jitter than the time between two
-    datagrams reorders them.
+    datagrams reorders them. `lateness` is the share of its slack that a timer may be late by: with 0 hosts are
+    punctual, and times can be told to the millisecond.
     """
 
     loss: float = 0.0
     duplication: float = 0.0
     delay: float = 0.005
     jitter: float = 0.0
+    lateness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,10 @@ class Frame:
 
     @property
     def kind(self) -> str:
-        """`Data`, or the name of the message; `SMR` and `Probe` for those Map-Requests, `ECM` around what it holds."""
+        """`Data`, or the name of the message, with `ECM` before what an Encapsulated Control Message holds.
+
+        Two kinds of Map-Request have their own names, `SMR` and `Probe`, and the answer to a probe is a `ProbeReply`.
+        """
         if isinstance(self.content, Packet):
             return "Data"
         try:
@@ -73,6 +79,8 @@ class Frame:
             return "Garbage"
         if isinstance(message, MapRequest) and (message.smr or message.probe):
             return "SMR" if message.smr else "Probe"
+        if isinstance(message, MapReply) and message.probe:
+            return "ProbeReply"
         return type(message).__name__
 
 
@@ -131,7 +139,12 @@ class Network:
 
     def frames(self, kind: str, sender: str | None = None, since: float = 0.0) -> list[Frame]:
         """What was sent of a kind, oldest first."""
-        return [f for f in self.sent if f.kind == kind and sender in (None, f.sender) and f.at >= since]
+        return [f for f in self.sent if f.at >= since and sender in (None, f.sender) and f.kind == kind]
+
+    def control(self, sender: str | None = None, since: float = 0.0) -> list[Frame]:
+        """Every control datagram that was sent, oldest first."""
+        sent = [f for f in self.sent if f.at >= since and sender in (None, f.sender)]
+        return [f for f in sent if not isinstance(f.content, Packet)]
 
     def _run(self, end: float, condition: Callable[[], bool]) -> None:
         for _ in range(MAX_STEPS):

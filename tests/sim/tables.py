@@ -1,19 +1,52 @@
-"""A data plane's table for tests: slow, obviously right, and strict about what a transaction may hold."""
+"""The data plane's table: slow, obviously right, and as strict about a transaction as the contract."""
 
 from __future__ import annotations
 
-from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix
 from lispfast.model.errors import DataPlaneError
-from lispfast.model.forwarding import Encapsulate, SourceRloc, Transaction, Verdict
+from lispfast.model.forwarding import SOURCE_SLOTS, Encapsulate, SourceRloc, Transaction, Verdict
 
 
 class Table:
+    """Verdicts by EID-prefix, the source-RLOC slots and our own EIDs."""
+
     def __init__(self) -> None:
         self.verdicts: dict[EidPrefix, Verdict] = {}
         self.sources: dict[int, SourceRloc] = {}
         self.local: tuple[Eid, ...] = ()
 
     def commit(self, transaction: Transaction) -> None:
+        """Apply all of it or none; DataPlaneError for what no role of ours is to ask for."""
+        self._check(transaction)
+        for prefix in transaction.withdraw:
+            del self.verdicts[prefix]
+        self.verdicts.update(transaction.put)
+        self.local = self.local if transaction.local is None else transaction.local
+        self.sources.update({store.slot: store for store in transaction.sources})
+
+    def match(self, eid: Eid) -> tuple[EidPrefix, Verdict] | None:
+        """The longest prefix that holds the EID, with its verdict."""
+        covering = [prefix for prefix in self.verdicts if prefix.contains(eid)]
+        best = max(covering, key=lambda prefix: prefix.length, default=None)
+        return None if best is None else (best, self.verdicts[best])
+
+    def lookup(self, eid: Eid) -> Verdict | None:
+        """The verdict of the longest prefix that holds the EID."""
+        found = self.match(eid)
+        return found[1] if found else None
+
+    def ways(self, eid: Eid) -> list[tuple[Address, Address]]:
+        """The (source RLOC, destination RLOC) pairs that a packet for the EID may take, best priority only."""
+        verdict = self.lookup(eid)
+        found = []
+        for locator in verdict.locators if isinstance(verdict, Encapsulate) else ():
+            store = self.sources.get(locator.slot)
+            if store is not None and store.address is not None:
+                found.append((locator.priority, store.address, locator.address))
+        best = min((priority for priority, _, _ in found), default=None)
+        return [(source, rloc) for priority, source, rloc in found if priority == best]
+
+    def _check(self, transaction: Transaction) -> None:
         if transaction == Transaction():
             raise DataPlaneError("an empty transaction")
         named = [prefix for prefix, _ in transaction.put] + list(transaction.withdraw)
@@ -21,27 +54,14 @@ class Table:
             raise DataPlaneError("a prefix stands twice")
         for prefix in transaction.withdraw:
             if prefix not in self.verdicts:
-                raise DataPlaneError(f"{prefix} is not there")
-            del self.verdicts[prefix]
+                raise DataPlaneError(f"{prefix} is withdrawn and is not there")
         for prefix, verdict in transaction.put:
-            if isinstance(verdict, Encapsulate) and not verdict.locators:
-                raise DataPlaneError(f"{prefix} without a locator")
-            self.verdicts[prefix] = verdict
-        self.local = self.local if transaction.local is None else transaction.local
-        self.sources.update({store.slot: store for store in transaction.sources})
+            if isinstance(verdict, Encapsulate) and not _sound(verdict):
+                raise DataPlaneError(f"{prefix} has no locators, or unsound ones")
 
-    def lookup(self, eid: Eid) -> Verdict | None:
-        matches = [prefix for prefix in self.verdicts if prefix.contains(eid)]
-        return self.verdicts[max(matches, key=lambda prefix: prefix.length)] if matches else None
 
-    def ways(self, eid: Eid) -> list[tuple[Address, Address]]:
-        """The (source RLOC, destination RLOC) pairs that a packet for the EID may take, best priority only."""
-        verdict = self.lookup(eid)
-        if not isinstance(verdict, Encapsulate):
-            return []
-        best = min(locator.priority for locator in verdict.locators)
-        chosen = [locator for locator in verdict.locators if locator.priority == best]
-        stores = [(self.sources.get(locator.slot), locator) for locator in chosen]
-        return [
-            (store.address, loc.address) for store, loc in stores if store is not None and store.address is not None
-        ]
+def _sound(verdict: Encapsulate) -> bool:
+    return bool(verdict.locators) and all(
+        0 <= locator.slot < SOURCE_SLOTS and len(locator.header) == 8 and locator.port == DATA_PORT
+        for locator in verdict.locators
+    )

@@ -36,10 +36,15 @@ OFFICE, TRAIN = "192.0.2.130", "203.0.113.77"
 TALKED = 900_000
 """The serial of the packets of `World.talk`."""
 NO_PROBES = Probing(interval=Seconds(0))
+RANGES = ("10.0.0.0/24", "fd00::/64")
+"""Sites that accept the EID-prefixes of both nodes as more-specifics."""
 
 
 class World:
-    """Nodes that are not started yet; `server` is there from the beginning."""
+    """Nodes that are not started yet; `server` is there from the beginning.
+
+    `sites` are EID-prefixes whose more-specifics may be registered; without any, each EID-prefix is a site of its own.
+    """
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class World:
         probing: Probing = NO_PROBES,
         server: str = SERVER_V4,
         iid: int = 0,
+        sites: tuple[str, ...] = (),
     ) -> None:
         self.network = Network(seed, conditions or Conditions())
         self.proxy_reply = proxy_reply
@@ -57,9 +63,10 @@ class World:
         self.probing = probing
         self.iid = iid
         self.server_address = ip_address(server)
+        self.wall_clock = 0.0  # seconds that the clock of every node is ahead of the network's time
         eids = [f"{v4}/32" for v4 in (PHONE_V4, LAPTOP_V4)] + [f"{v6}/128" for v6 in (PHONE_V6, LAPTOP_V6)]
-        sites = tuple(Site(EidPrefix.parse(eid, iid), KEY) for eid in eids)
-        settings = Settings(Mode.MS, sites=sites)
+        allowed = tuple(Site(EidPrefix.parse(prefix, iid), KEY, bool(sites)) for prefix in sites or eids)
+        settings = Settings(Mode.MS, sites=allowed)
         self.server = Host(self.network, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
         self.server.attach(interface("eth0", SERVER_V4, SERVER_V6))
         self.server.start()
@@ -67,8 +74,9 @@ class World:
         self.laptop = self.node("laptop", LAPTOP_V4, LAPTOP_V6, ("eth0",))
 
     def node(self, name: str, v4: str, v6: str, interfaces: tuple[str, ...]) -> Host:
-        """A mobile node with an EID of each family, reached at whatever its interfaces have."""
-        locators = tuple(InterfaceLocator(one, version) for one in interfaces for version in (4, 6))
+        """A mobile node with an EID of each family, reached at whatever its interfaces have, the first one first."""
+        ranked = enumerate(interfaces, start=1)
+        locators = tuple(InterfaceLocator(one, version, rank) for rank, one in ranked for version in (4, 6))
         server = MapServerSettings(self.server_address, KEY, self.proxy_reply)
         database = [DatabaseMapping(EidPrefix.parse(eid, self.iid), locators) for eid in (f"{v4}/32", f"{v6}/128")]
         settings = Settings(
@@ -81,7 +89,8 @@ class World:
         )
 
         def make(disk: dict[str, int]) -> MobileNode:
-            first = max(disk.get(REGISTER_NONCE, 0) + 1, int(self.network.now * 1e9))
+            clock = int((self.network.now + self.wall_clock) * 1e9)
+            first = max(disk.get(REGISTER_NONCE, 0) + 1, clock)
             return MobileNode(settings, self._nonces(), first)
 
         return Host(self.network, name, make)
@@ -112,6 +121,15 @@ class World:
                 self.laptop.send(LAPTOP_V4, PHONE_V4, serial)
 
             self.network.after(n * interval, exchange)
+
+    def both_at(self, phone: str, laptop: str) -> bool:
+        """Whether each of them sends to where the other one is."""
+        return self.laptop.way_to(PHONE_V4) == [phone] and self.phone.way_to(LAPTOP_V4) == [laptop]
+
+    def fresh(self, age: float) -> bool:
+        """Whether packets came to both of them within the last `age` seconds."""
+        hosts = (self.phone, self.laptop)
+        return all(host.arrivals and host.arrivals[-1] >= self.network.now - age for host in hosts)
 
     def talk(self) -> None:
         """They have each other's mappings, by a packet each way."""

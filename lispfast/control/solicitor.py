@@ -67,6 +67,7 @@ SMR_INTERVAL = Seconds(3)  # RFC 9301 section 6.1: recommended for a destination
 SMR_BURST = 6
 REPEATS = (Seconds(1), Seconds(2))  # waits before each repetition; what the burst leaves room for
 NOTIFY_BOUND = Seconds(0.3)  # a Map-Server that is there answers in one round trip, 100 ms over a poor LTE
+MAX_TOLD = 16  # moves in a row of which peers may know: a node that moves more often repeats too few SMRs
 MAX_TARGETS = 64  # peers are told newest first; who is left out asks again when its TTL ends
 SLACK = Seconds(0.02)
 
@@ -195,7 +196,7 @@ class Solicitor:
         self._bound: Seconds | None = None
         self._told_at = Seconds(0)
         self._repeats = 0
-        self._stale: set[Address] = set()
+        self._told: list[frozenset[Address]] = []
         self._limit = RateLimiter(SMR_INTERVAL, SMR_BURST)
         self._deferred: ExpiryQueue[_Message] = ExpiryQueue()
 
@@ -208,9 +209,9 @@ class Solicitor:
     ) -> None:
         """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last."""
         if self.state is State.QUIET:
-            self._stale.clear()
+            self._told.clear()
         if self.state is not State.WAITING:  # of where we stood while we waited nobody was told
-            self._stale.update(way.address for way in self._position.ways)
+            self._told = [*self._told, _rlocs(self._position)][-MAX_TOLD:]
         self._position = position
         if not position.ways:
             self._step(Fact.STRANDED, now)
@@ -267,10 +268,11 @@ class Solicitor:
     def _unheard(self) -> list[Target]:
         """Those of whom no packet has come since they were told.
 
-        A packet proves that they know our new RLOCs if it cannot have come to an old one; it proves so for every RLOC
-        of a host, though not for the other routers of a site.
+        A packet proves that they know our RLOCs unless one of these was among others before; it proves so for every
+        RLOC of a host, though not for the other routers of a site.
         """
-        if not self._stale.isdisjoint(way.address for way in self._position.ways):
+        current = _rlocs(self._position)
+        if any(earlier != current and earlier & current for earlier in self._told):
             return self._targets
         heard = {target for target in self._targets if self._heard(target.rloc)}
         hosts = {t.cached for t in heard if t.cached and t.cached.length == t.cached.network.max_prefixlen}
@@ -307,3 +309,7 @@ class Solicitor:
         request = solicitation(message.changed, cached, self._position.rlocs, nonce)
         self._outbox.send(request.encode(), source, rloc)
         self._outbox.event("smr-sent", to=str(rloc), eid_prefix=str(message.changed))
+
+
+def _rlocs(position: Position) -> frozenset[Address]:
+    return frozenset(way.address for way in position.ways)

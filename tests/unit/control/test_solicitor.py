@@ -150,6 +150,19 @@ def test_a_second_family_that_comes_before_anybody_was_told_takes_no_proof_away(
     assert len(told(bench)) == 1
 
 
+def test_back_where_we_were_a_peer_that_is_heard_is_right_whenever_it_was_told():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    for underlay in (ON_LTE, ON_WIFI):
+        bench.clear()
+        bench.move(underlay)
+        bench.notify()
+        bench.pass_time(0.5)
+    bench.use(outer={PEER_RLOC: 0.1})
+    bench.pass_time(20)
+    assert len(told(bench)) == 1
+
+
 def test_all_rlocs_of_a_peer_are_told_under_one_nonce_and_again_under_another():
     bench = registered()
     bench.know(PEER, PEER_RLOC, PEER_RLOC_2)

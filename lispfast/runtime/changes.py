@@ -10,6 +10,10 @@ from lispfast.model.addresses import Address
 from lispfast.runtime.hostview import TABLE_MAIN, Link, LinkFlag, Route, Rule
 from lispfast.runtime.rtnl import make_address, make_link_change, rewritten
 
+QUEUE_PACKETS = 1000
+"""Ours, and LISPmob's: lmn0's transmit queue. TUN's own 500 is less than one TCP connection has under way: in 3 s runs of
+iperf3 it dropped 870 to 1,800 packets, with 1,000 none, and 2,000 was no faster."""
+
 
 class Message(IntEnum):
     """linux/rtnetlink.h."""
@@ -99,7 +103,7 @@ def set_mtu(link: Link, mtu: int) -> Change:
 def prepare_link(link: Link, mtu: int) -> tuple[Change, ...]:
     """Bring a new interface up that makes no IPv6 addresses itself and has no multicast."""
     quiet = make_link_change(link.index, no_addresses=True)
-    up = make_link_change(link.index, flags=LinkFlag.UP, mask=LinkFlag.UP | LinkFlag.MULTICAST)
+    up = make_link_change(link.index, LinkFlag.UP, LinkFlag.UP | LinkFlag.MULTICAST, queue=QUEUE_PACKETS)
     return (
         # A kernel without IPv6 does not know the setting; there it is not needed.
         Change(Message.SETLINK, Flag(0), quiet, f"set {link.name} addrgenmode none", frozenset({errno.EAFNOSUPPORT})),

@@ -219,11 +219,16 @@ def make_address(index: int, address: Address) -> bytes:
     return body + attribute(8, _U32.pack(flags)) if flags else body
 
 
-def make_link_change(index: int, flags: int = 0, mask: int = 0, mtu: int = 0, no_addresses: bool = False) -> bytes:
-    """The message that sets an interface's flags under a mask, its MTU, or that it makes no IPv6 addresses itself."""
+def make_link_change(
+    index: int, flags: int = 0, mask: int = 0, mtu: int = 0, queue: int = 0, no_addresses: bool = False
+) -> bytes:
+    """The message that sets an interface's flags under a mask, its MTU, its queue's length in packets, or that it makes
+    no IPv6 addresses itself."""
     body = _LINK.pack(0, 0, index, flags, mask)
     if mtu:
         body += attribute(4, _U32.pack(mtu))
+    if queue:
+        body += attribute(13, _U32.pack(queue))  # IFLA_TXQLEN
     if no_addresses:
         mode = attribute(8, b"\x01")  # IFLA_INET6_ADDR_GEN_MODE = IN6_ADDR_GEN_MODE_NONE
         body += attribute(26, attribute(AF_INET6, mode))

@@ -50,6 +50,7 @@ def test_one_interface(host_ns: Namespace, tmp_path: Path) -> None:
             assert "default via 2001:db8:1::1 dev wlan0 metric 1024 pref medium" in ip("-6 route show table 5")
             (link,) = show("link show lmn0")
             assert link["mtu"] == 1444
+            assert link["txqlen"] == 1000
             assert link["inet6_addr_gen_mode"] == "none"
             assert "MULTICAST" not in link["flags"]
             assert "UP" in link["flags"]

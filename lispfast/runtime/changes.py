@@ -11,7 +11,7 @@ from lispfast.runtime.hostview import TABLE_MAIN, Link, LinkFlag, Route, Rule
 from lispfast.runtime.rtnl import make_address, make_link_change, rewritten
 
 QUEUE_PACKETS = 1000
-"""Ours, and LISPmob's: lmn0's transmit queue. TUN's own 500 is less than one TCP connection has under way: in 3 s runs of
+"""Ours, and LISPmob's: lmn0's transmit queue. TUN's own 500 is less than one TCP connection has under way: in 3 s of
 iperf3 it dropped 870 to 1,800 packets, with 1,000 none, and 2,000 was no faster."""
 
 

@@ -1,7 +1,7 @@
 """The map-cache: what the mapping system said, while it holds (RFC 9300 section 6, RFC 9301 sections 5.4 and 5.5).
 
-An entry lives for its record's TTL. Shortly before its end it is asked for again if traffic used it in the last minute;
-otherwise it runs out, so an idle node's cache empties itself and wakes nobody.
+An entry lives for its record's TTL. Shortly before its end it is asked for again if traffic used it in the last minute,
+or in the second half of a shorter life; otherwise it runs out, so an idle node's cache empties itself and wakes nobody.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ MAX_ENTRIES = 10_000  # some 10 MB of Python objects; the entry unused for longe
 TTL_MAX = Minutes(24 * 60)  # for the local decision, and against TTLs of years; VPP writes seconds into this field
 REFRESH_SHARE = 1 / 6  # of the lifetime is left for asking again: 10 s of a minute, enough for five tries
 REFRESH_MARGIN_MAX = Seconds(60)
+RECENT_SHARE = 0.5  # of the lifetime: the packet that asked for an answer of a minute does not ask for the next one
 SLACK = Seconds(1)
 
 
@@ -172,13 +173,19 @@ class MapCache:
     def handle_timeout(self, now: Seconds) -> Due:
         """What has run out, and what is to be asked for again."""
         expired = [gone for prefix in self._expiry.pop_due(now) for gone in self.remove(prefix)]
-        refresh = [prefix for prefix in self._refresh.pop_due(now) if self.in_use(prefix, now)]
+        refresh = [prefix for prefix in self._refresh.pop_due(now) if self._worth_refreshing(prefix, now)]
         return Due(tuple(expired), tuple(prefix for prefix in refresh if prefix not in expired))
 
     def next_timeout(self) -> Timeout | None:
         """When something runs out or is to be asked for again."""
         moments = [at for at in (self._expiry.next(), self._refresh.next()) if at is not None]
         return Timeout(min(moments), SLACK, "a map-cache entry ends or is refreshed") if moments else None
+
+    def _worth_refreshing(self, prefix: EidPrefix, now: Seconds) -> bool:
+        entry, idle = self.get(prefix), self.idle(prefix, now)
+        if entry is None or entry.expires is None or idle is None:
+            return False
+        return idle <= min(IN_USE, (entry.expires - entry.learned) * RECENT_SHARE)
 
     def _static(self, prefix: EidPrefix) -> bool:
         entry = self.get(prefix)
@@ -191,7 +198,8 @@ class MapCache:
             if prefix not in named and entry.expires is not None:
                 expires = min(expires, entry.expires)
         self._store(Entry(mapping, Origin.MAP_REPLY, now, expires))
-        self._mark_used(mapping.prefix, now)
+        if mapping.prefix not in self._used:  # a packet asked for it; to be asked for again is no use
+            self._mark_used(mapping.prefix, now)
         self._expiry.set(mapping.prefix, expires)
         margin = min((expires - now) * REFRESH_SHARE, REFRESH_MARGIN_MAX)
         if mapping.locators or mapping.action is not Action.SEND_MAP_REQUEST:

@@ -53,6 +53,21 @@ def test_an_entry_in_use_is_asked_for_before_it_ends(ttl, margin):
     assert cache.handle_timeout(at).refresh == (prefix("10.0.0.0/24"),)
 
 
+@pytest.mark.parametrize(("idle", "asked"), [(0, True), (29, True), (31, False), (50, False)])
+def test_an_entry_of_a_minute_is_asked_for_again_if_its_second_half_saw_a_packet(idle, asked):
+    cache = learned("10.0.0.0/24", ttl=1)
+    used(cache, "10.0.0.0/24", 50, idle=idle)
+    assert bool(cache.handle_timeout(50).refresh) is asked
+
+
+def test_to_be_asked_for_again_is_no_use():
+    cache = learned("10.0.0.0/24", ttl=1)
+    used(cache, "10.0.0.0/24", 50, idle=10)
+    cache.learn((mapping("10.0.0.0/24", PEER_RLOC, ttl=1),), prefix("10.0.0.0/24"), 50)
+    assert cache.idle(prefix("10.0.0.0/24"), 100) == 60
+    assert cache.handle_timeout(100).refresh == ()
+
+
 def test_an_idle_entry_just_ends():
     cache = learned("10.0.0.0/24")
     used(cache, "10.0.0.0/24", 100)

@@ -6,8 +6,6 @@ importance: packets leave the new way, then the Map-Servers hear of it, then the
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
-
 from lispfast.control import mobile_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
 from lispfast.control.forwarding import ForwardingTable, local_eids
@@ -23,6 +21,7 @@ from lispfast.control.registrar import Registrar
 from lispfast.control.resolver import Resolver
 from lispfast.control.responder import Asked, Responder
 from lispfast.control.role import NonceSource
+from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
 from lispfast.model.addresses import CONTROL_PORT, Eid, EidPrefix
 from lispfast.model.errors import WireError
@@ -32,13 +31,12 @@ from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Settings
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import Seconds
-from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.message import UnknownType, decode
-from lispfast.wire.records import eid_prefix, mapping_from_record
+from lispfast.wire.records import mapping_from_record
 
 
 class MobileNode:
@@ -57,6 +55,7 @@ class MobileNode:
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
         self.resolver = Resolver(settings, nonces, self.outbox)
         self.responder = Responder(self.outbox)
+        self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
@@ -204,29 +203,9 @@ class MobileNode:
 
     def _on_request(self, asked: Asked, now: Seconds) -> None:
         if asked.request.smr:  # whatever else it claims to be: an SMR is never answered
-            self._on_solicitation(asked, now)
+            self.smr_responder.handle_smr(asked, self.position, now)
         else:
             self.responder.handle_request(asked, now)
-
-    def _on_solicitation(self, asked: Asked, now: Seconds) -> None:
-        """An SMR names the EID that moved in its Source-EID or, where that is not cached, in its record.
-
-        It is never answered, only followed by a question to the mapping system; the entry serves until that answers.
-        """
-        request = asked.request
-        named = [_host(request.source_eid), *(_prefix(record.eid, record.mask_len) for record in request.records[:16])]
-        ours = [mapping.prefix for prefix in named if prefix and (mapping := self.position.mapping(prefix))]
-        for prefix in named:
-            entry = self.cache.cover(prefix) if prefix and self.position.mapping(prefix) is None else None
-            if entry is not None and entry.origin is Origin.MAP_REPLY:
-                same = [own for own in ours if (own.version, own.iid) == (entry.prefix.version, entry.prefix.iid)]
-                if not self.resolver.heeds(entry.prefix, request.nonce):
-                    self.outbox.drop(ControlReason.RATE_LIMITED)
-                    return
-                self.outbox.event("smr-received", **{"from": str(asked.sender)}, eid_prefix=str(entry.prefix))
-                self.resolver.solicit(entry.prefix, same[0] if same else None, request.nonce, now)
-                return
-        self.outbox.drop(ControlReason.SMR_UNCACHED)
 
     def _on_reply(self, reply: MapReply, datagram: Datagram, now: Seconds) -> None:
         asked = self.resolver.match(reply.nonce)
@@ -312,16 +291,3 @@ class MobileNode:
             )
         if old.ways and not self.position.ways:
             self.outbox.event("network-lost", "warning", interfaces=",".join(self.settings.interfaces))
-
-
-def _prefix(address: WireAddress, mask_len: int) -> EidPrefix | None:
-    try:
-        return eid_prefix(address, mask_len)
-    except WireError:
-        return None
-
-
-def _host(address: WireAddress) -> EidPrefix | None:
-    """The host prefix of a Source-EID, None for none or another kind of address."""
-    inner = address.address if isinstance(address, InstanceAddress) else address
-    return _prefix(address, inner.max_prefixlen) if isinstance(inner, IPv4Address | IPv6Address) else None

@@ -5,6 +5,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from lispfast.control import smr_responder
+from lispfast.model.mapping import Action
 from lispfast.model.reasons import ControlReason
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 
@@ -55,6 +57,30 @@ def test_the_question_names_the_prefix_as_it_is_cached():
     bench.clear()
     bench.solicit(host(PEER), host(EID))
     assert bench.asked() == ["10.0.0.0/28"]
+
+
+def test_under_a_negative_answer_the_eid_itself_is_asked_for():
+    bench = registered()
+    bench.punt(PEER)
+    bench.reply(mapping("10.0.0.0/28", action=Action.NATIVELY_FORWARD, ttl=15))
+    bench.pass_time(1)
+    bench.clear()
+    bench.solicit(host(PEER), host(EID))
+    assert bench.asked() == [f"{PEER}/32"]
+    bench.reply(mapping(f"{PEER}/32", PEER_RLOC_2))
+    assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
+
+
+def test_eids_made_up_under_a_negative_answer_are_asked_for_within_a_limit():
+    bench = registered()
+    bench.punt(PEER)
+    bench.reply(mapping("10.0.0.0/8", action=Action.NATIVELY_FORWARD, ttl=15))
+    bench.clear()
+    for number in range(1000):
+        bench.solicit(host(ip_address("10.9.0.0") + number), host(EID))
+    bench.pass_time(1)
+    assert len(set(bench.asked())) == smr_responder.DOUBT_BURST
+    assert bench.dropped == {ControlReason.RATE_LIMITED: 1000 - smr_responder.DOUBT_BURST}
 
 
 def test_the_record_counts_where_the_source_eid_is_missing_or_not_cached():

@@ -173,7 +173,6 @@ def test_a_negative_answer_holds_for_its_quarter_of_an_hour_only():
     assert len(world.network.frames("ECM MapRequest", "phone")) == before + 1
 
 
-@pytest.mark.xfail(strict=True, reason="learning an answer counts as a use, so one of a minute is refreshed for ever")
 def test_a_refusal_that_nobody_uses_runs_out_in_silence(online):
     """An EID of a site that is not registered: the answer holds for a minute, and is not asked for again."""
     online.laptop.stop()

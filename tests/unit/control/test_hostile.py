@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_network
 from random import Random
 
@@ -19,6 +20,7 @@ from lispfast.model.addresses import EidPrefix, Endpoint
 from lispfast.model.mapping import Action, Locator, Mapping
 from lispfast.model.settings import MapServerSettings, Probing, ProxyEtr
 from lispfast.model.units import InstanceId, Minutes, Nonce, Seconds
+from lispfast.wire.addresses import InstanceAddress, Lcaf, OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.map_notify import MapNotify
@@ -38,6 +40,7 @@ NETWORKS = [
     for address in (mn.EID, mn.PEER, mn.EID_V6, mn.PEER_V6)
     for length in (0, 8, 16, 31, address.max_prefixlen)
 ]
+ODD_EIDS = [None, mn.PEER, OtherAddress(17, b"a name\0"), InstanceAddress(2**32 - 1, mn.PEER), Lcaf(255, b"vendor")]
 seeds = st.integers(0, 2**32).map(Random)
 
 
@@ -73,7 +76,9 @@ def some_records(random: Random) -> tuple[EidRecord, ...]:
         ttl = Minutes(random.choice((0, 1, 10, 0xFFFFFFFF)))
         return Mapping(some_prefix(random), locators, ttl, random.choice(list(Action)), random.random() < 0.7)
 
-    return tuple(record_from_mapping(mapping()) for _ in range(random.choice((0, 1, 1, 3))))
+    sound = [record_from_mapping(mapping()) for _ in range(random.choice((0, 1, 1, 3)))]
+    odd = [replace(record, eid=random.choice(ODD_EIDS), mask_len=200) for record in sound if random.random() < 0.2]
+    return tuple(sound + odd)
 
 
 def some_request(random: Random, nonce: Nonce) -> MapRequest:

@@ -7,7 +7,7 @@ which. It is never answered. What is asked for, and what is only counted:
     a positive answer                      a question for the EID-prefix as it is cached
     a negative answer                      a question for what the SMR names: the answer covers more than that
     nothing, or it is static, or our own   nothing: smr-uncached
-    any of the first two, asked anyway     nothing: rate-limited
+    any of the first two, asked anyway     nothing: smr-known
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ class SmrResponder:
         doubted = entry.mapping.negative
         prefix = named if doubted else entry.prefix
         smr = asked.request.nonce
-        if not self._resolver.heeds(prefix, smr) or (doubted and not self._doubts.allow(None, now)):
+        if not self._resolver.heeds(prefix, smr):
+            self._outbox.drop(ControlReason.SMR_KNOWN)
+            return
+        if doubted and not self._doubts.allow(None, now):
             self._outbox.drop(ControlReason.RATE_LIMITED)
             return
         self._outbox.event("smr-received", **{"from": str(asked.sender)}, eid_prefix=str(prefix))

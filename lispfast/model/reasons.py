@@ -56,4 +56,5 @@ class ControlReason(StrEnum):
     LOCATOR_REFUSED = "locator-refused"  # broadcast, multicast or otherwise no RLOC
     RATE_LIMITED = "rate-limited"
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
+    SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours
     TABLE_FULL = "table-full"  # a bounded table has no room for what is new

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lispfast.control import mobile_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
 from lispfast.control.forwarding import ForwardingTable, local_eids
+from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.map_replies import believable
@@ -35,7 +36,6 @@ from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
-from lispfast.wire.message import UnknownType, decode
 from lispfast.wire.records import mapping_from_record
 
 
@@ -50,6 +50,7 @@ class MobileNode:
         self.underlay = Underlay()
         self.position = Position()
         self.outbox = Outbox()
+        self.intake = Intake(self.outbox)
         self.cache = MapCache(settings.static_map_cache)
         self.table = ForwardingTable(settings, self.cache, self.outbox)
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
@@ -131,16 +132,8 @@ class MobileNode:
         """Read a control datagram and tell the machine that it is for; count it where there is none."""
         if not self._running:
             return
-        if CONTROL_PORT not in (datagram.source.port, datagram.destination.port):
-            self.outbox.drop(ControlReason.WRONG_PORT)
-            return
-        try:
-            message = decode(datagram.payload)
-        except UnknownType:
-            self.outbox.drop(ControlReason.UNKNOWN_TYPE)
-        except WireError:
-            self.outbox.drop(ControlReason.MALFORMED)
-        else:
+        message = self.intake.read(datagram, now)
+        if message is not None:
             self._dispatch(message, datagram, now)
             self._flush(now)
 
@@ -187,12 +180,10 @@ class MobileNode:
                 self.outbox.drop(ControlReason.NOT_FOR_ROLE)
 
     def _on_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
-        try:
-            inner = message.inner()
-            request = decode(inner.payload)
-        except WireError:
-            self.outbox.drop(ControlReason.ECM_INNER)
+        opened = self.intake.open(message, datagram, now)
+        if opened is None:
             return
+        inner, request = opened
         if CONTROL_PORT not in (inner.source.port, inner.destination.port):
             self.outbox.drop(ControlReason.ECM_INNER)
         elif isinstance(request, MapRequest):

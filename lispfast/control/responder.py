@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
-from lispfast.model.addresses import DATA_PORT, Address, EidPrefix
+from lispfast.model.addresses import DATA_PORT, Address
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
@@ -127,11 +127,6 @@ class Responder:
         if addressed is not None and addressed.address.version == destination.version:
             return addressed
         return self._position.source(destination.version)
-
-
-def covered(position: Position, prefix: EidPrefix) -> bool:
-    """Whether the prefix is ours: one of our EID-prefixes or inside one."""
-    return position.mapping(prefix) is not None
 
 
 def _mark(mapping: Mapping, probed: Address | None) -> Mapping:

@@ -1,0 +1,85 @@
+"""Reading datagrams: what is no message is counted under its reason, and told in few lines."""
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from lispfast.control import intake
+from lispfast.control.effects import Datagram
+from lispfast.control.intake import Intake
+from lispfast.control.outbox import Outbox
+from lispfast.model.addresses import Endpoint
+from lispfast.model.reasons import ControlReason
+from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_request import MapRequest, RequestRecord
+
+ITR, ETR = Endpoint(ip_address("192.0.2.1"), 50_000), Endpoint(ip_address("192.0.2.2"), 4342)
+REQUEST = MapRequest(7, None, (ITR.address,), (RequestRecord(ETR.address, 32),))
+UNKNOWN_AFI = REQUEST.encode()[:-6] + b"\x7f\xff" + bytes(4)
+
+
+def arrived(payload, source=ITR, destination=ETR):
+    return Datagram(payload, source, destination)
+
+
+def in_ecm(payload):
+    return EncapsulatedControl.wrap(ITR, ETR, payload)
+
+
+@pytest.fixture
+def outbox():
+    return Outbox()
+
+
+def counted(outbox):
+    return {reason: count for reason, count in outbox.drops().items() if count}
+
+
+def test_a_message_is_given_and_nothing_counted(outbox):
+    assert Intake(outbox).read(arrived(REQUEST.encode()), 0) == REQUEST
+    inner, message = Intake(outbox).open(in_ecm(REQUEST.encode()), arrived(b""), 0)
+    assert (inner.source, message) == (ITR, REQUEST)
+    assert (counted(outbox), outbox.take_events()) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"", ControlReason.MALFORMED),
+        (REQUEST.encode()[:-1], ControlReason.MALFORMED),
+        (UNKNOWN_AFI, ControlReason.MALFORMED),
+        (b"\x90" + bytes(20), ControlReason.UNKNOWN_TYPE),
+    ],
+)
+def test_what_is_no_message_is_counted_and_logged(outbox, payload, reason):
+    assert Intake(outbox).read(arrived(payload), 0) is None
+    (event,) = outbox.take_events()
+    assert (event.name, event.level, event.fields["from"]) == ("datagram-refused", "warning", str(ITR))
+    assert event.fields["reason"] == reason.value
+    assert counted(outbox) == {reason: 1}
+
+
+def test_the_log_names_an_unknown_address_family_inside_an_ecm_too(outbox):
+    reader = Intake(outbox)
+    assert reader.read(arrived(UNKNOWN_AFI), 0) is None
+    assert reader.open(in_ecm(UNKNOWN_AFI), arrived(b""), 0) is None
+    assert ["unknown AFI 32767" in event.fields["error"] for event in outbox.take_events()] == [True, True]
+    assert counted(outbox) == {ControlReason.MALFORMED: 1, ControlReason.ECM_INNER: 1}
+
+
+def test_one_of_the_ports_must_be_the_control_port(outbox):
+    datagram = arrived(REQUEST.encode())
+    assert Intake(outbox).read(replace(datagram, destination=replace(ETR, port=4341)), 0) is None
+    assert counted(outbox) == {ControlReason.WRONG_PORT: 1}
+
+
+def test_a_flood_from_made_up_sources_is_counted_whole_and_logged_in_part(outbox):
+    reader = Intake(outbox)
+    for number in range(1000):
+        source = Endpoint(ip_address("10.0.0.0") + number, 4342)
+        reader.read(arrived(UNKNOWN_AFI, source), number / 100)
+    assert len(outbox.take_events()) == intake.LOG_BURST
+    assert counted(outbox) == {ControlReason.MALFORMED: 1000}
+    reader.read(arrived(UNKNOWN_AFI), 20)
+    assert len(outbox.take_events()) == 1

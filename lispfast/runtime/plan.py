@@ -190,12 +190,25 @@ def _restore(view: HostView, holdings: Holdings, version: int, replaced: bool) -
 def _tunnel_routes(view: HostView, holdings: Holdings, device: Link) -> list[Change]:
     changes = []
     for version, source in holdings.sources.items():
-        present = {route.identity() for route in view.table(TABLE_MAIN, version)}
-        for destination in HALVES[version] if holdings.halves else (ANYWHERE[version],):
-            route = make_route(TABLE_MAIN, destination, Hop(device.index), TUNNEL_METRIC[version], source)
-            if route.identity() not in present:
-                changes.append(add_route(route))
+        present = {route.identity(): route for route in view.table(TABLE_MAIN, version)}
+        whole, halves = (
+            [make_route(TABLE_MAIN, to, Hop(device.index), TUNNEL_METRIC[version], source) for to in destinations]
+            for destinations in ((ANYWHERE[version],), HALVES[version])
+        )
+        halved = holdings.halves or _leaves_room(view, version, device)
+        wanted, other = (halves, whole) if halved else (whole, halves)
+        changes += [add_route(route) for route in wanted if route.identity() not in present]
+        changes += [delete_route(present[route.identity()]) for route in other if route.identity() in present]
     return changes
+
+
+def _leaves_room(view: HostView, version: int, device: Link) -> bool:
+    """Whether lmn0 takes halves, so that a DHCP client can add its default: two of metric 0 are refused (EEXIST).
+
+    Only where there is no physical default: beside one, such a client would be refused without us too. IPv6 has no need
+    of it, as clients do not come with metric 1.
+    """
+    return version == 4 and all(device.index in route.indices for route in view.defaults(version))
 
 
 # -- the RLOCs' own rules and tables

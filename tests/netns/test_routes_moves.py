@@ -137,6 +137,38 @@ def test_from_one_network_to_another_and_out(host_ns: Namespace, tmp_path: Path)
     run(host_ns, story)
 
 
+def test_a_dhcp_client_that_adds_a_default_without_metric_is_not_refused(host_ns: Namespace, tmp_path: Path) -> None:
+    """As dhclient-script does; beside another default it would be refused without us too."""
+
+    async def story() -> None:
+        make_interface("wlan0", "192.0.2.5/24")
+        make_interface("wwan0")
+        halves = [f"{half} dev lmn0 scope link src {EID4}" for half in ("0.0.0.0/1", "128.0.0.0/1")]
+        async with Daemon(settings("wlan0", "wwan0"), tmp_path / "journal") as daemon:
+            shown = [line.strip() for line in ip("route show").splitlines()]
+            assert [line for line in shown if "lmn0" in line] == halves
+            for name, address, router in (
+                ("wlan0", "192.0.2.5", "192.0.2.1"),
+                ("wwan0", "198.51.100.5", "198.51.100.1"),
+                ("wlan0", "192.0.2.6", "192.0.2.2"),
+            ):
+                ip(f"addr replace {address}/24 dev {name}")
+                ip(f"route add default via {router} dev {name}")
+                now = [LMN0, f"default via {router} dev {name} metric 100"]
+                await until(lambda now=now: main_defaults() == now, f"{name} has its default")
+                assert "/1 dev lmn0" not in ip("route show")
+                ip(f"addr flush dev {name}")
+                await until(lambda: main_defaults() == [] and ip("route show").count("/1 dev lmn0") == 2, "room again")
+                assert "dev lmn0" in ip("route get 203.0.113.99")
+            ip("addr add 192.0.2.6/24 dev wlan0")
+            ip("route add default via 192.0.2.2 dev wlan0")
+            assert daemon.warnings == []
+        assert main_defaults() == ["default via 192.0.2.2 dev wlan0"]
+        assert "lmn0" not in ip("route show table all")
+
+    run(host_ns, story)
+
+
 def test_an_interface_that_comes_back_with_another_number(host_ns: Namespace, tmp_path: Path) -> None:
     async def story() -> None:
         make_interface("wlan0", "192.0.2.5/24")

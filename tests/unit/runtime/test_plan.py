@@ -10,8 +10,8 @@ from kernel_twin import Kernel
 
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import WireMtu
-from lispfast.runtime.changes import Change
-from lispfast.runtime.hostview import ANYWHERE, PROTO_RA, TABLE_MAIN, Hop, HostAddress, HostView, Link, Route
+from lispfast.runtime.changes import Change, add_route, put_route
+from lispfast.runtime.hostview import ANYWHERE, HALVES, PROTO_RA, TABLE_MAIN, Hop, HostAddress, HostView, Link, Route
 from lispfast.runtime.journal import Move
 from lispfast.runtime.netmon import Watch, beats, survey
 from lispfast.runtime.plan import Holdings, Plan, choose_tables, make_plan, tunnel_mtu, withdraw
@@ -104,9 +104,27 @@ def test_lmn0_has_the_best_default(world: HostView) -> None:
     kernel = started(world)
     kernel.apply(all_changes(look(kernel, HOLDINGS)))
     for version in (4, 6):
+        room = version == 4 and not world.defaults(4)
         best = [r for r in kernel.view().defaults(version) if beats(r)]
-        assert [r.indices for r in best] == [{9}]
-        assert best[0].source == EIDS[version]
+        assert [r.indices for r in best] == ([] if room else [{9}])
+        halves = [r for r in kernel.view().table(TABLE_MAIN, version) if r.destination in HALVES[version]]
+        assert [r.indices for r in halves] == ([{9}, {9}] if room else [])
+        assert {r.source for r in (*best, *halves)} == {EIDS[version]}
+
+
+@given(worlds())
+def test_a_client_may_add_what_it_could_without_us(world: HostView) -> None:
+    kernel = started(world)
+    plan = look(kernel, HOLDINGS)
+    kernel.apply(all_changes(plan))
+    physical = [r for r in kernel.routes if r.is_default and r.table == TABLE_MAIN and r.version == 4]
+    kernel.routes = [r for r in kernel.routes if r not in physical or r.indices == {9}]  # that network left
+    kernel.apply(all_changes(look(kernel, dataclasses.replace(HOLDINGS, moves=plan.moves))))
+    newcomer = default(4, 3, 0)
+    kernel.change(add_route(newcomer))
+    kernel.apply(all_changes(look(kernel, HOLDINGS)))
+    shown = [(r.metric, r.indices) for r in kernel.view().defaults(4)]
+    assert shown == [(0, {9}), (100, {3})]
 
 
 @given(worlds(), st.booleans())
@@ -157,7 +175,7 @@ def test_a_replaced_default_replaces_those_moved_from_its_interface(world: HostV
     plan = look(kernel, HOLDINGS)
     kernel.apply(all_changes(plan))
     newcomer = default(4, index, 0, gateway + 10)
-    kernel.routes = [newcomer if r.is_default and r.version == 4 and r.metric == 0 else r for r in kernel.routes]
+    kernel.change(put_route(newcomer))
     holdings = dataclasses.replace(HOLDINGS, moves=plan.moves)
     second = look(kernel, holdings)
     kernel.apply(all_changes(second))

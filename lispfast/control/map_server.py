@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
+from lispfast.control.intake import Intake
 from lispfast.control.map_resolver import Arrival, MapResolver
 from lispfast.control.mapping_system import MappingSystem
 from lispfast.control.outbox import Outbox
@@ -24,7 +25,6 @@ from lispfast.control.replay import ReplayGuard
 from lispfast.control.role import NonceSource
 from lispfast.control.sites import SiteTable
 from lispfast.model.addresses import CONTROL_PORT
-from lispfast.model.errors import WireError
 from lispfast.model.forwarding import Punt, Traffic
 from lispfast.model.mapping import Locator
 from lispfast.model.reasons import ControlReason
@@ -34,7 +34,6 @@ from lispfast.model.units import Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_request import MapRequest
-from lispfast.wire.message import UnknownType, decode
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
@@ -54,7 +53,8 @@ class MapServer:
         self._registrations = Registrations()
         system = MappingSystem(self._sites, self._registrations, settings.static_registrations)
         self._resolver = MapResolver(system, self._outbox)
-        self._intake = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
+        self._intake = Intake(self._outbox)
+        self._registers = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
 
     def start(self, now: Seconds) -> None:
         """Nothing to begin: a Map-Server waits to be asked."""
@@ -64,18 +64,13 @@ class MapServer:
 
     def handle_datagram(self, datagram: Datagram, now: Seconds) -> None:
         """A datagram came to the control port; what is wrong with it is counted."""
-        if CONTROL_PORT not in (datagram.source.port, datagram.destination.port):
-            return self._outbox.drop(ControlReason.WRONG_PORT)
         self._expire(now)
-        try:
-            message = decode(datagram.payload)
-        except UnknownType:
-            return self._outbox.drop(ControlReason.UNKNOWN_TYPE)
-        except WireError:
-            return self._outbox.drop(ControlReason.MALFORMED)
+        message = self._intake.read(datagram, now)
         match message:
+            case None:
+                return None
             case MapRegister():
-                return self._intake.handle_register(message, datagram, now)
+                return self._registers.handle_register(message, datagram, now)
             case MapRequest():
                 return self._resolver.handle_request(message, Arrival(datagram, datagram.source), now)
             case EncapsulatedControl():
@@ -132,11 +127,10 @@ class MapServer:
     def _handle_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
         if message.to_etr or message.ddt:
             return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
-        try:
-            inner = message.inner()
-            request = decode(inner.payload)
-        except WireError:
-            return self._outbox.drop(ControlReason.ECM_INNER)
+        opened = self._intake.open(message, datagram, now)
+        if opened is None:
+            return None
+        inner, request = opened
         if not isinstance(request, MapRequest):
             return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
         if inner.destination.port != CONTROL_PORT:

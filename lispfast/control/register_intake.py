@@ -39,7 +39,8 @@ from lispfast.wire.records import mapping_from_record, refused_locators
 # A sender whose Map-Notify was lost tries again after a second at the earliest (section 5.7).
 REPEAT_INTERVAL = Seconds(1.0)
 REPEAT_BURST = 3
-# Of each source and reason: a misconfigured node tries each minute, and one line in ten seconds is enough of it.
+# Of each reason, over all sources, as an address is easily made up: a misconfigured node tries each minute, and a line
+# in ten seconds is enough of it.
 REFUSAL_INTERVAL = Seconds(10.0)
 REFUSAL_BURST = 3
 
@@ -72,7 +73,7 @@ class RegisterIntake:
             self._take(message, datagram, now)
         except RefusedError as refusal:
             self._outbox.drop(refusal.reason)
-            if self._refusals.allow((datagram.source.address, refusal.reason), now):
+            if self._refusals.allow(refusal.reason, now):
                 fields = {"reason": refusal.reason.value, "from": str(datagram.source)}
                 if refusal.eid_prefix:
                     fields["eid_prefix"] = refusal.eid_prefix

@@ -9,6 +9,7 @@ from lispfast.model.errors import HostError
 from lispfast.model.underlay import Underlay
 from lispfast.runtime.netlink import Netlink
 from lispfast.runtime.netmon import Watch, survey
+from lispfast.runtime.tasks import lasting
 
 RETRY_S = 1.0
 """When the kernel would not answer, ask again: nothing else would wake us."""
@@ -29,7 +30,7 @@ class Attachments:
         """Tell the first snapshot and begin to watch. HostError if the kernel does not answer."""
         await self._netlink.open(self._news.set)
         await self._look()
-        self._task = asyncio.get_running_loop().create_task(self._follow())
+        self._task = lasting(self._follow(), "the host's addresses are no longer followed")
 
     async def close(self) -> None:
         """Watch no more; may be called twice."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
 from lispfast.control.effects import Commit, Effect, Persist, Send
+from lispfast.control.ratelimit import RateLimiter
 from lispfast.dataplane import DataPlane
 from lispfast.model.errors import HostError
+from lispfast.model.units import Seconds
 
-MAX_REMEMBERED = 1024
-"""Failures kept so as not to be told again; forgetting one only means saying it once more."""
+WARN_INTERVAL, WARN_BURST = Seconds(10.0), 5
+"""Ours: of each kind of failure a few lines at once, then one in ten seconds; the core's own events tell the rest."""
 
 
 class Sender(Protocol):
@@ -28,7 +31,7 @@ class Keeper(Protocol):
 
 
 class Effector:
-    """`warn(event, fields)` hears of what failed; each destination's failing is told once until it works again."""
+    """`warn(event, fields)` hears of what failed, within a limit."""
 
     def __init__(
         self,
@@ -36,12 +39,14 @@ class Effector:
         keeper: Keeper,
         dataplane: DataPlane | None,
         warn: Callable[[str, dict[str, str | int]], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sender = sender
         self._keeper = keeper
         self._dataplane = dataplane
         self._warn = warn
-        self._failing: dict[str, str] = {}
+        self._clock = clock
+        self._warnings = RateLimiter(WARN_INTERVAL, WARN_BURST)
 
     def carry_out(self, effects: list[Effect]) -> None:
         """All of them in order. A datagram that cannot be sent is lost like one on the way: the core retries."""
@@ -57,26 +62,18 @@ class Effector:
                     self._persist(key, value)
 
     def _send(self, send: Send) -> None:
-        destination = str(send.destination.address)
         try:
             self._sender.send(send)
         except OSError as error:
-            self._report("send-failed", destination, error.strerror or str(error))
-        else:
-            self._failing.pop(destination, None)
+            self._report("send-failed", str(send.destination.address), error.strerror or str(error))
 
     def _persist(self, key: str, value: int) -> None:
         try:
             self._keeper.put(key, value)
         except HostError as error:
             self._report("state-not-saved", key, str(error))
-        else:
-            self._failing.pop(key, None)
 
     def _report(self, event: str, subject: str, problem: str) -> None:
-        if self._failing.get(subject) == problem:
-            return
-        if len(self._failing) >= MAX_REMEMBERED:
-            self._failing.clear()
-        self._failing[subject] = problem
-        self._warn(event, {"subject": subject, "error": problem})
+        # Over all subjects: a stranger's Map-Request can name any address as the one to answer to.
+        if self._warnings.allow(event, Seconds(self._clock())):
+            self._warn(event, {"subject": subject, "error": problem})

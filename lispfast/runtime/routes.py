@@ -25,6 +25,7 @@ from lispfast.runtime.netlink import Netlink
 from lispfast.runtime.netmon import Watch, survey
 from lispfast.runtime.plan import OVERHEAD, Holdings, Plan, choose_tables, make_plan, tunnel_mtu, withdraw
 from lispfast.runtime.privilege import require_net_admin
+from lispfast.runtime.tasks import lasting
 from lispfast.runtime.tun import DEVICE_NAME, open_tun
 
 ETHERNET_MTU = 1500
@@ -108,8 +109,7 @@ class HostNetwork:
         except BaseException:
             await self.close()
             raise
-        self._task = asyncio.get_running_loop().create_task(self._follow())
-        self._task.add_done_callback(_report)
+        self._task = lasting(self._follow(), "the host's routes are no longer followed")
         return self._underlay
 
     async def close(self) -> None:
@@ -306,10 +306,3 @@ def _enable_ipv6(device: str) -> None:
         raise HostError(
             f"IPv6 cannot be used on {device} ({error.strerror})", "enable IPv6 in the kernel or remove the IPv6 EID"
         ) from None
-
-
-def _report(task: asyncio.Task[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        context = {"message": "the host's routes are no longer followed", "exception": error, "task": task}
-        task.get_loop().call_exception_handler(context)

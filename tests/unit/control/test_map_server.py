@@ -341,3 +341,13 @@ def test_nested_sites_belong_to_the_most_specific_one():
     bench.register(register(5, record("10.3.1.0/24", RLOC)))
     assert set(bench.registered()) == {"10.3.1.0/24"}
     assert bench.dropped == {ControlReason.PREFIX_NOT_ALLOWED: 1}
+
+
+def test_made_up_addresses_cannot_fill_the_log(bench):
+    for number in range(500):
+        wrong = auth.sign(register(5, record(HOME, RLOC)), Key(b"guess", KeyType.HMAC_SHA256))
+        bench.receive(wrong, at(f"198.51.{100 + number // 250}.{1 + number % 250}"))
+        bench.receive(b"\x10" + bytes(3), at(f"198.51.{100 + number // 250}.{1 + number % 250}"))
+    assert bench.dropped == {ControlReason.MAC_WRONG: 500, ControlReason.MALFORMED: 500}
+    assert [event.name for event in bench.events].count("map-register-refused") == 3
+    assert [event.name for event in bench.events].count("datagram-refused") == 5

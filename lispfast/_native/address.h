@@ -52,8 +52,8 @@ static inline uint64_t lf_address_low(const struct lf_address *a)
     return value;
 }
 
-/* Whether a packet to it may leave through a tunnel: neither multicast, broadcast, unspecified, loopback nor
- * link-local. 240/4 may: LISP sites use it for EIDs. */
+/* Whether a packet to it may enter a tunnel, and one from it leave it: neither multicast, broadcast, unspecified,
+ * loopback nor link-local. 240/4 may: LISP sites use it for EIDs. */
 bool lf_address_tunnelled(const struct lf_address *address);
 
 /* Whether a packet may come from it: neither multicast, broadcast, unspecified nor loopback. */

@@ -59,7 +59,7 @@ enum lf_reason lf_decap(struct lf_view view, uint8_t *datagram, size_t length, s
         return LF_INSTANCE_UNKNOWN;
     if (!lf_locals_holds(locals, &packet->destination, iid))
         return LF_NOT_OUR_EID;
-    if (!lf_address_may_send(&packet->source))
+    if (!lf_address_tunnelled(&packet->source)) /* nor from link-local: router advertisements and redirects come so */
         return LF_NOT_UNICAST;
     if (lf_locals_holds(locals, &packet->source, iid))
         return LF_OWN_SOURCE;

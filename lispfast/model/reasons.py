@@ -14,7 +14,7 @@ class DataReason(StrEnum):
     # On the way out: read from the TUN.
     INNER_MALFORMED = "inner-malformed"  # not an IP packet, or its lengths disagree
     INNER_SOURCE = "inner-source"  # the source is not one of our EIDs
-    NOT_UNICAST = "not-unicast"  # multicast, broadcast or link-local: never leaves
+    NOT_UNICAST = "not-unicast"  # multicast, broadcast or link-local: never leaves, nor is such a source let in
     MAPPING_DROP = "mapping-drop"  # the mapping says drop
     MAPPING_REJECT = "mapping-reject"  # answered by ICMP unreachable
     NATIVE_UNAVAILABLE = "native-unavailable"  # natively-forward, and this backend cannot

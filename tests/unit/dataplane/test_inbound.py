@@ -104,6 +104,8 @@ def test_a_zero_checksum_is_accepted(bench: Bench, outer: int, level: int, optio
         (bytes(8) + bytes(incoming(src="0.0.0.0")), DataReason.NOT_UNICAST),
         (bytes(8) + bytes(incoming(6, src="::")), DataReason.NOT_UNICAST),
         (bytes(8) + bytes(incoming(6, src="ff02::1")), DataReason.NOT_UNICAST),
+        (bytes(8) + bytes(incoming(6, src="fe80::1")), DataReason.NOT_UNICAST),
+        (bytes(8) + bytes(incoming(src="169.254.0.9")), DataReason.NOT_UNICAST),
     ],
 )
 def test_a_bad_datagram_is_dropped_by_name(bench: Bench, datagram: bytes, reason: DataReason) -> None:

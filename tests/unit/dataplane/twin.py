@@ -80,7 +80,7 @@ def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid]) -> bytes |
         return DataReason.INSTANCE_UNKNOWN
     if Eid(inner.destination, iid) not in local:
         return DataReason.NOT_OUR_EID
-    if any(inner.source in network for network in NO_SOURCES):
+    if any(inner.source in network for network in NO_SOURCES + LINK_LOCAL):
         return DataReason.NOT_UNICAST
     if Eid(inner.source, iid) in local:
         return DataReason.OWN_SOURCE

@@ -106,7 +106,10 @@ def test_iperf3(tunnel: Tunnel, eid: str) -> None:
 def test_ssh_survives_moves_in_both_directions(tunnel: Tunnel) -> None:
     net = tunnel.net
     flags = [net.laptop.directory / name for name in ("first", "second")]
-    waits = "".join(f"until [ -e {flag} ]; do sleep 0.05; done; echo {flag.name}; " for flag in flags)
+    # The shell is a grandchild that nobody ends: it goes when the lab's directory does.
+    waits = "".join(
+        f"until [ -e {flag} ]; do [ -d {flag.parent} ] || exit; sleep 0.05; done; echo {flag.name}; " for flag in flags
+    )
     session = ssh_session(net.laptop, net.phone, LAPTOP_EIDS[0], f"echo begun; {waits}")
     assert session.readline() == b"begun\n"
     assert ping(net.laptop, PHONE_EIDS[1], count=2, interval=0.01).lost == 0

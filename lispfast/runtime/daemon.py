@@ -71,6 +71,10 @@ class Daemon:
         for number in STOP_SIGNALS:
             loop.add_signal_handler(number, self._ending.set)
         async with AsyncExitStack() as stack:
+            if self._settings.mode is not Mode.MS:
+                # Before the state directory: who may not make that one either is not to be told to name another.
+                require_net_admin()
+                require_tun_device()
             state = make_directory(state_directory(self._settings.state_dir))
             numbers = NumberStore(state / NUMBERS, _warn_sentence)
             if self._settings.mode is Mode.MS:
@@ -86,8 +90,6 @@ class Daemon:
         from lispfast.control.mobile_node import MobileNode
         from lispfast.control.register_nonce import KEY
 
-        require_net_admin()
-        require_tun_device()
         # A lost state directory still gives a nonce above every earlier one, unless the clock went back too.
         first_nonce = max((numbers.get(KEY) or 0) + 1, time.time_ns())
         role = MobileNode(self._settings, _nonce, first_nonce)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
@@ -126,6 +128,12 @@ def words(route: Route, metric: int | None = None) -> str:
     hops = [f"via {h.gateway} dev #{h.index}" if h.gateway else f"dev #{h.index}" for h in route.hops]
     shown = route.metric if metric is None else metric
     return " ".join([target, *hops] + ([f"metric {shown}"] if shown else []))
+
+
+def with_names(text: str, links: Iterable[Link]) -> str:
+    """A text of ours with the names of the interfaces that are still there in place of their numbers."""
+    names = {f"#{link.index}": link.name for link in links}
+    return re.sub(r"#\d+", lambda number: names.get(number[0], number[0]), text)
 
 
 def _rule_words(rule: Rule) -> str:

@@ -18,7 +18,7 @@ from lispfast.model.addresses import Address
 from lispfast.model.errors import HostError
 from lispfast.model.settings import AddressLocator, Settings, TunnelRoutes
 from lispfast.model.underlay import Underlay
-from lispfast.runtime.changes import Change, add_address, prepare_link
+from lispfast.runtime.changes import Change, add_address, prepare_link, with_names
 from lispfast.runtime.hostview import HostView
 from lispfast.runtime.journal import Journal, JournalError, Move, read_journal, remove_journal
 from lispfast.runtime.netlink import Netlink
@@ -285,10 +285,11 @@ async def clean_up(journal_path: Path) -> list[str]:
     await netlink.open()
     try:
         done = await take_back(netlink, holdings, problems.append)
+        links = (await netlink.view()).links
     finally:
         netlink.close()
     remove_journal(journal_path)
-    return [change.text for change in done] + problems
+    return [with_names(text, links) for text in (*(change.text for change in done), *problems)]
 
 
 def cleanup(journal_path: Path) -> list[str]:

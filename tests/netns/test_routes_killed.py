@@ -88,6 +88,8 @@ def test_clean_up_undoes_everything_once(host_ns: Namespace, tmp_path: Path) -> 
         done = await clean_up(journal)
         assert any("delete rule 1: from 192.0.2.5/32 lookup 5" in sentence for sentence in done)
         assert host_state() == before
+        assert not any("#" in text for text in done), "interfaces by name"
+        assert "add default via 198.51.100.1 dev wwan0" in done
         assert await clean_up(journal) == []
         assert host_state() == before
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lispfast._version import __version__
 from lispfast.cli.exits import Exit
 from lispfast.config import Loaded, load, render
-from lispfast.model.errors import AlreadyRunningError, HostError, LispfastError, PrivilegeError
+from lispfast.model.errors import AlreadyRunningError, LispfastError, PrivilegeError
 from lispfast.model.settings import Settings
 
 EPILOG = """exit codes: 0 ended in good order, 1 fault, 2 usage, 3 configuration, 4 privilege or device missing,
@@ -49,17 +49,14 @@ def _verdict(loaded: Loaded) -> Exit:
     return Exit.OK
 
 
-def _guarded(action: object) -> Exit:
+def _guarded(action: Callable[[], None]) -> Exit:
     """Run the action and turn what it raises into one sentence and its exit code."""
-    assert callable(action)
     try:
         action()
     except PrivilegeError as error:
         return _fail(error, Exit.PRIVILEGE)
     except AlreadyRunningError as error:
         return _fail(error, Exit.ALREADY_RUNNING)
-    except HostError as error:
-        return _fail(error, Exit.FAULT)
     except LispfastError as error:
         return _fail(error, Exit.FAULT)
     return Exit.OK

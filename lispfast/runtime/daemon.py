@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from lispfast._version import __version__
+from lispfast.control import auth
 from lispfast.control.effects import Event
 from lispfast.control.role import Role
 from lispfast.dataplane import DataPlane, open_tun_dataplane
@@ -76,6 +77,8 @@ class Daemon:
                 require_net_admin()
                 require_tun_device()
             state = make_directory(state_directory(self._settings.state_dir))
+            if auth.STANDARD_LIBRARY_ONLY:
+                _warn_sentence("the package cryptography is missing: the standard library computes the MACs")
             numbers = NumberStore(state / NUMBERS, _warn_sentence)
             if self._settings.mode is Mode.MS:
                 await self._open_map_server(stack, numbers)

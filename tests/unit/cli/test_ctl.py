@@ -1,0 +1,104 @@
+"""What lispctl prints of the views that the real roles give."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from lispfast.cli import ctl
+from lispfast.cli.exits import Exit
+from lispfast.manage.client import ControlError
+from lispfast.model.addresses import EidPrefix
+from lispfast.model.mapping import Action
+from tests.unit.control import ms_helpers as server
+from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, mapping, registered, settings
+
+ABOUT: dict[str, object] = {"version": "0.1.0", "pid": 7, "uptime": 61.0, "drops": {"malformed": 2}}
+PLANE: dict[str, object] = {
+    "backend": "tun", "workers": 1, "packets_out": 3, "bytes_out": 252, "packets_in": 2, "bytes_in": 168, "staged": 1,
+    "drops": {"not-our-eid": 4},
+}  # fmt: skip
+
+
+def shown(bench: Bench, noun: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    view = json.loads(json.dumps(bench.node.view(noun, bench.now)))
+    if noun == "status":
+        view = {**view, **ABOUT, "data_plane": PLANE}
+    monkeypatch.setattr(ctl, "ask", lambda path, asked: {noun: view}[asked])
+    assert ctl.main([noun]) == Exit.OK
+    return capsys.readouterr().out
+
+
+def test_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown(registered(), "status", monkeypatch, capsys)
+    assert text.startswith("lispd-fast 0.1.0, MN, process 7, up 1m01s\nEIDs: ")
+    assert "registered" in text
+    assert "Packets dropped: not-our-eid 4\n" in text
+    assert text.endswith("Control datagrams ignored: malformed 2\n")
+
+
+def test_status_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = registered()
+    bench.move(NOWHERE)
+    text = shown(bench, "status", monkeypatch, capsys)
+    assert "Sending from: nowhere, no network is usable\n" in text
+
+
+def test_map_cache_is_in_the_words_of_show_lisp_map_cache(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.punt(ip_address("10.200.0.1"))
+    hole = mapping("10.200.0.0/16", ttl=15, action=Action.NATIVELY_FORWARD)
+    bench.reply(replace(hole, prefix=EidPrefix.parse("10.200.0.0/16")))
+    lines = shown(bench, "map-cache", monkeypatch, capsys).splitlines()
+    assert lines[0] == "LISP map-cache, 2 entries"
+    (line,) = [line for line in lines if line.startswith(f"{PEER}/32")]
+    assert line == f"{PEER}/32, uptime: 0s, expires: 10m00s, via map-reply, used 0s ago"
+    assert lines[lines.index(line) + 1].split() == ["Locator", "Uptime", "State", "Pri/Wgt", "RTT"]
+    assert lines[lines.index(line) + 2].split() == [str(PEER_RLOC), "0s", "up", "1/100", "-"]
+    assert "  Negative cache entry, action: natively-forward" in lines
+
+
+def test_database(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(registered(), "database", monkeypatch, capsys).splitlines()
+    assert lines[0] == f"{settings().database[0].prefix}, TTL {settings().database[0].ttl} min"
+    assert lines[1].split() == ["Locator", "Interface", "Family", "State", "Pri/Wgt"]
+
+
+def test_sites_and_a_map_servers_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bench = server.Bench(server.site("10.0.0.0/24"), server.site("10.1.0.0/16", more_specifics=True))
+    bench.register(server.register(5, server.record("10.0.0.0/24", "198.51.100.7")))
+    views = {
+        "sites": bench.server.view("sites", bench.now),
+        "status": {**bench.server.view("status", bench.now), **ABOUT},
+    }
+    monkeypatch.setattr(ctl, "ask", lambda path, noun: json.loads(json.dumps(views[noun])))
+    assert ctl.main(["sites"]) == Exit.OK
+    text = capsys.readouterr().out
+    assert "10.0.0.0/24, registered\n" in text
+    assert "10.1.0.0/16, unregistered, accept-more-specifics" in text
+    assert "198.51.100.7(1/100)" in text
+    assert ctl.main(["status"]) == Exit.OK
+    assert "Sites: 2, 1 of them registered; registrations: 1, static: 0\n" in capsys.readouterr().out
+
+
+def test_json_is_the_view_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(ctl, "ask", lambda path, noun: {"path": path, "noun": noun})
+    assert ctl.main(["--socket", "/x/y", "status", "--json"]) == Exit.OK
+    assert json.loads(capsys.readouterr().out) == {"path": "/x/y", "noun": "status"}
+
+
+def test_a_daemon_that_cannot_be_asked_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: str, noun: str) -> dict[str, object]:
+        raise ControlError("no lispd-fast runs here")
+
+    monkeypatch.setattr(ctl, "ask", refuse)
+    assert ctl.main(["status"]) == Exit.FAULT
+    assert capsys.readouterr() == ("", "lispctl: no lispd-fast runs here\n")

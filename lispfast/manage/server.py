@@ -18,10 +18,11 @@ MAX_CLIENTS = 32
 
 
 class ControlServer:
-    """Serves `answer(noun)` on a unix socket; KeyError from it is a noun that this daemon does not have."""
+    """Serves `answer(noun)` on a unix socket; KeyError from it is a noun that this daemon, a `kind`, does not have."""
 
-    def __init__(self, path: str, answer: Callable[[str], dict[str, object]]) -> None:
+    def __init__(self, path: str, kind: str, answer: Callable[[str], dict[str, object]]) -> None:
         self._path = path
+        self._kind = kind
         self._answer = answer
         self._server: asyncio.Server | None = None
         self._clients = 0
@@ -67,4 +68,4 @@ class ControlServer:
         try:
             return encode_answer(self._answer(noun))
         except KeyError:
-            return encode_error(f"this daemon has no {noun!r} to show")
+            return encode_error(f"this daemon is a {self._kind}, which has no {noun!r} to show")

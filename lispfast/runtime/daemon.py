@@ -144,7 +144,8 @@ class Daemon:
             view = driver.view(noun)
             return {**view, **self._about(role, dataplane)} if noun == "status" else view
 
-        server = ControlServer(str(control_socket(self._settings.control_socket)), answer)
+        kind = "mobile node" if dataplane is not None else "Map-Server"
+        server = ControlServer(str(control_socket(self._settings.control_socket)), kind, answer)
         await server.start()
         stack.push_async_callback(server.stop)
 

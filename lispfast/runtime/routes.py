@@ -33,6 +33,8 @@ RETRY_FIRST_S, RETRY_LAST_S = 0.5, 60.0
 """A refused change is tried again after half a second, then ever more rarely; most are races that news resolves."""
 QUARREL_COUNT, QUARREL_S = 20, 10.0
 """So many corrections of the main table in so many seconds mean that another program corrects us: then we wait."""
+UNROUTED_S = 5.0
+"""An address comes some milliseconds before its default route; one that stays without is worth a word."""
 CLOSING_ROUNDS = 3
 """Other programs may change routes while we take ours back: look again this often."""
 
@@ -76,6 +78,7 @@ class HostNetwork:
         self._retry = RETRY_FIRST_S
         self._corrections: deque[float] = deque(maxlen=QUARREL_COUNT)
         self._warned: set[str] = set()
+        self._unrouted: dict[tuple[str, int], float] = {}
 
     async def prepare(self, queues: int = 1) -> list[int]:
         """Undo what a killed daemon left, then make lmn0; returns the TUN's descriptors, which the caller closes.
@@ -179,6 +182,7 @@ class HostNetwork:
         for error in await self._netlink.change_all(plan.obsolete):
             raise error
         self._warn_of_duplicates(view)
+        self._warn_of_unrouted(underlay)
 
     async def _rework(self, plan: Plan) -> None:
         if plan.main and self._quarrels():
@@ -233,6 +237,20 @@ class HostNetwork:
     def _warn_of_duplicates(self, view: HostView) -> None:
         for eid, name in self._duplicates(view):
             self._warn(f"the EID {eid} is now an address of {name} too: remove it there")
+
+    def _warn_of_unrouted(self, underlay: Underlay) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        held = [(i.name, v) for i in underlay.interfaces for v in (4, 6) if (a := i.attachment(v)) and not a.routed]
+        for name, version in held:
+            if (name, version) not in self._unrouted:
+                loop.call_later(UNROUTED_S, self._news.set)
+            elif now - self._unrouted[name, version] >= UNROUTED_S:
+                self._warn(
+                    f"{name} has an IPv{version} address but no default route: only its own network is reached there "
+                    "(beside another default, a DHCP client must give its own a metric)"
+                )
+        self._unrouted = {key: self._unrouted.get(key, now) for key in held}
 
     def _duplicates(self, view: HostView) -> list[tuple[Address, str]]:
         names = {link.index: link.name for link in view.links}

@@ -18,6 +18,7 @@ from lispfast.model.errors import HostError
 from lispfast.model.settings import AddressLocator, DatabaseMapping
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import InstanceId
+from lispfast.runtime import routes
 
 from .hostworld import (
     EID4,
@@ -339,5 +340,25 @@ def test_a_quarrel_over_the_default_is_ended_by_waiting(host_ns: Namespace, tmp_
             await until(quarrel, "the daemon gives way")
             assert "another program changes the default route" in daemon.warnings[0]
         assert main_defaults() == ["default via 192.0.2.1 dev wlan0"]
+
+    run(host_ns, story)
+
+
+def test_an_address_that_stays_without_a_default_route_is_worth_a_word(
+    host_ns: Namespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "UNROUTED_S", 0.3)
+
+    async def story() -> None:
+        make_interface("wlan0", "192.0.2.5/24")
+        ip("route add default via 192.0.2.1 dev wlan0")
+        make_interface("wwan0")
+        async with Daemon(settings("wlan0", "wwan0"), tmp_path / "journal") as daemon:
+            ip("addr add 198.51.100.5/24 dev wwan0")
+            await until(lambda: daemon.warnings, "the warning")
+            assert "wwan0 has an IPv4 address but no default route" in daemon.warnings[0]
+            ip("route add default via 198.51.100.1 dev wwan0 metric 600")
+            await until(lambda: daemon.underlay.interface("wwan0").v4.routed, "the route")
+            assert len(daemon.warnings) == 1
 
     run(host_ns, story)

@@ -23,7 +23,7 @@ def served(path: Path, client: Callable[[str], object]) -> object:
     """What `client(path)` gives while a server answers on the path."""
 
     async def scene() -> object:
-        server = ControlServer(str(path), answer)
+        server = ControlServer(str(path), "mobile node", answer)
         await server.start()
         try:
             return await asyncio.to_thread(client, str(path))
@@ -38,7 +38,7 @@ def test_an_answer_comes_whole_however_long(tmp_path: Path) -> None:
 
 
 def test_an_unknown_noun_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ControlError, match="no 'nonsense' to show"):
+    with pytest.raises(ControlError, match="is a mobile node, which has no 'nonsense' to show"):
         served(tmp_path / "s", lambda path: ask(path, "nonsense"))
 
 

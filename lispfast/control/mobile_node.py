@@ -65,6 +65,7 @@ class MobileNode:
     def start(self, now: Seconds) -> None:
         """Tell the data plane our EIDs and the verdicts that need no network."""
         self._running = True
+        self.registrar.start(now)
         self.outbox.commit(Transaction(local=local_eids(self.settings)))
         self.table.touch_all()
         self.prober.handle_cache(now)
@@ -94,7 +95,7 @@ class MobileNode:
         self._flush(now)
         self.responder.handle_position(self.position)
         self.registrar.handle_position(self.position, now)
-        if move.rerouted:
+        if move.redirected:
             self.resolver.handle_position(self.position, now)
         self.solicitor.handle_move(self.position, self._untold(), self.cache, self._outlook(), now)
         self._flush(now)

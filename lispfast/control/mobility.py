@@ -5,6 +5,9 @@ or repeated snapshot cannot leave anything behind. In a family an attachment wit
 without; where none has one, addresses alone count (two hosts on one link). One of our own EIDs is never an RLOC
 (RFC 9300 section 4). Each family has one source-RLOC slot that every locator of that family points to, so that a move
 is one store in the data plane.
+
+The mapping system may be of a family that no locator of ours is of. Control datagrams then leave from whatever address
+of that family a watched interface has; it is no RLOC: never registered, never an ITR-RLOC, never used for data.
 """
 
 from __future__ import annotations
@@ -44,14 +47,34 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the node stands: ways out, best first within a family, and the mapping of each of our EID-prefixes."""
+    """Where the node stands: ways out, best first within a family, and the mapping of each of our EID-prefixes.
+
+    `beside` are the best addresses of the families without a way out, for control datagrams alone.
+    """
 
     ways: tuple[Source, ...] = ()
     mappings: tuple[Mapping, ...] = ()
+    beside: tuple[Source, ...] = ()
 
     def source(self, version: int) -> Source | None:
         """The way out for a family, None where there is none."""
         return next((way for way in self.ways if way.address.version == version), None)
+
+    def control_source(self, version: int) -> Source | None:
+        """The way to a Map-Server or Map-Resolver of a family, None where there is none.
+
+        Without any RLOC there is nothing to register and nowhere to answer to, so no address beside helps.
+        """
+        source = self.source(version)
+        if source is None and self.ways:
+            return next((one for one in self.beside if one.address.version == version), None)
+        return source
+
+    def obstacle(self, version: int) -> str:
+        """Why there is no `control_source` in a family."""
+        if any(one.address.version == version for one in self.beside):
+            return "no network: no interface has an address that a locator of ours names"
+        return f"no network: no interface has an IPv{version} address"
 
     def source_at(self, address: Address) -> Source | None:
         """The way out that has exactly this address."""
@@ -75,12 +98,14 @@ class Move:
     `sources` are the slots to store, `mappings` the EID-prefixes whose locator-set is another, `outlook` says whether
     verdicts may have to be compiled anew (a family came or went, or an MTU is another), `rerouted` whether datagrams
     go another way now, the same address with another default route included: what is unanswered is asked anew.
+    `redirected` says the same of control datagrams to the mapping system.
     """
 
     sources: tuple[SourceRloc, ...] = ()
     mappings: tuple[EidPrefix, ...] = ()
     outlook: bool = False
     rerouted: bool = False
+    redirected: bool = False
 
 
 def locate(settings: Settings, underlay: Underlay) -> Position:
@@ -89,39 +114,59 @@ def locate(settings: Settings, underlay: Underlay) -> Position:
     mappings = tuple(
         Mapping(entry.prefix, _locators(entry, ways), entry.ttl, authoritative=True) for entry in settings.database
     )
-    return Position(tuple(sorted(ways, key=lambda way: _rank(way, settings.database))), mappings)
+    ways.sort(key=lambda way: _rank(way, settings.database))
+    return Position(tuple(ways), mappings, _beside(ways, settings, underlay))
 
 
 def compare(old: Position, new: Position) -> Move:
     """What changed from one position to the next."""
-    stores, outlook, rerouted = [], False, False
+    stores, outlook, rerouted, redirected = [], False, False, False
     for version, slot in SLOTS.items():
         before, after = old.source(version), new.source(version)
         rerouted = rerouted or (before and before.path) != (after and after.path)
+        asked, asking = old.control_source(version), new.control_source(version)
+        redirected = redirected or (asked and asked.path) != (asking and asking.path)
         if before != after:
             outlook = outlook or before is None or after is None or before.mtu != after.mtu
         if (before and (before.address, before.ifindex)) != (after and (after.address, after.ifindex)):
             stores.append(SourceRloc(slot, after.address, after.ifindex) if after else SourceRloc(slot, None))
     before_sets = {mapping.prefix: mapping.locators for mapping in old.mappings}
     moved = tuple(m.prefix for m in new.mappings if m.locators != before_sets.get(m.prefix))
-    return Move(tuple(stores), moved, outlook, rerouted)
+    return Move(tuple(stores), moved, outlook, rerouted, redirected)
 
 
 def _ways(settings: Settings, underlay: Underlay) -> list[Source]:
     """Every attachment that a locator of ours names and that can be an RLOC, in the order of the configuration."""
     ways = []
     for version in SLOTS:
-        family = []
-        for interface in underlay.interfaces:
-            attachment = interface.attachment(version)
-            if attachment is not None and not _own(attachment.address, settings.database):
-                place = interface.name, interface.index, interface.mtu
-                way = Source(attachment.address, *place, attachment.routed, attachment.gateway)
-                if _configured(way, settings.database):
-                    family.append((attachment.routed, way))
-        routed = any(has_default for has_default, _ in family)
-        ways += [way for has_default, way in family if has_default or not routed]
+        family = [way for way in _attached(version, settings, underlay) if _configured(way, settings.database)]
+        routed = any(way.routed for way in family)
+        ways += [way for way in family if way.routed or not routed]
     return ways
+
+
+def _beside(ways: list[Source], settings: Settings, underlay: Underlay) -> tuple[Source, ...]:
+    """The best address of each family without a way out: one with a default route, on the interface most preferred."""
+    preferred = [way.interface for way in ways]
+    found = []
+    for version in SLOTS:
+        if any(way.address.version == version for way in ways):
+            continue
+        attached = _attached(version, settings, underlay)
+        attached.sort(key=lambda one: (not one.routed, [*preferred, one.interface].index(one.interface)))
+        found += attached[:1]
+    return tuple(found)
+
+
+def _attached(version: int, settings: Settings, underlay: Underlay) -> list[Source]:
+    """Every attachment of a family that is not one of our own EIDs, in the order of the configuration."""
+    found = []
+    for interface in underlay.interfaces:
+        attachment = interface.attachment(version)
+        if attachment is not None and not _own(attachment.address, settings.database):
+            place = interface.name, interface.index, interface.mtu
+            found.append(Source(attachment.address, *place, attachment.routed, attachment.gateway))
+    return found
 
 
 def _own(address: Address, database: tuple[DatabaseMapping, ...]) -> bool:

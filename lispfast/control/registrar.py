@@ -17,7 +17,8 @@ One registration a Map-Server, each on its own:
     any          stranded    parked       stop every timer
     any          closed      closed       withdraw where we can: TTL 0
 
-`stranded` is: no way out in the Map-Server's family. `moved` is: other locators, or another way out.
+`stranded` is: no way to the Map-Server, which an address of its family that is no RLOC is too, beside an RLOC of the
+other family. `moved` is: other locators, or another way to the Map-Server.
 
 Section 5.7 says to retransmit the original Map-Register, section 5.6 that the nonce rises with every send and that one
 which does not rise is dropped; both together would let one lost Map-Notify end the registration for good. So each send
@@ -149,18 +150,32 @@ class Registration:
         self._round = 0
         self._attempt = 0
         self._warned = ""
+        self._placed = False
+
+    def start(self, now: Seconds) -> None:
+        """Parked since now, until the first network."""
+        self.since = now
 
     def handle_position(self, position: Position, now: Seconds) -> None:
         """We stand elsewhere now; nothing happens where neither our locators nor the way out are others.
 
         A default route that comes after its address is another way out: the Map-Register before it went nowhere.
         """
-        source = position.source(self.server.address.version)
+        source = position.control_source(self.server.address.version)
         same = (source and source.path) == (self._source and self._source.path) and position.mappings == self._mappings
         self._source, self._mappings = source, position.mappings
         if same and self.state is not State.PARKED:
             return
         self._step(Fact.STRANDED if source is None else Fact.MOVED, now)
+        if source is None and self.state is State.PARKED:
+            self._explain(position)
+        self._placed = True
+
+    def _explain(self, position: Position) -> None:
+        """Say why it is parked; that a network which we had is gone altogether the node says itself."""
+        self.why = position.obstacle(self.server.address.version)
+        if position.ways or not self._placed:
+            self._warn(self.why)
 
     def handle_timeout(self, now: Seconds) -> None:
         """Retry or refresh if it is time."""
@@ -215,6 +230,8 @@ class Registration:
                 self._unconfirmed.clear()
                 self._rest(None, "no network")
             case Do.START:
+                if before is State.PARKED:
+                    self._warned = ""  # of that there was no network
                 self._parts = self._split()
                 self._begin(now, "waits for the Map-Notify")
             case Do.REFRESH:
@@ -338,6 +355,11 @@ class Registrar:
     def complete(self) -> bool:
         """Whether every Map-Server has confirmed where we are."""
         return all(registration.state in (State.REGISTERED, State.REFRESHING) for registration in self.registrations)
+
+    def start(self, now: Seconds) -> None:
+        """From now on networks may come."""
+        for registration in self.registrations:
+            registration.start(now)
 
     def handle_position(self, position: Position, now: Seconds) -> None:
         """We stand elsewhere now."""

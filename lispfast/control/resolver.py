@@ -17,7 +17,7 @@ of its nonces comes or its tries are used up:
     parked    stranded    parked
     parked    answered    done                              it still came
 
-`stranded` is: no way out in the family of any Map-Resolver. A parked lookup has no timer.
+`stranded` is: no way to any Map-Resolver, in the family of none of them. A parked lookup has no timer.
 """
 
 from __future__ import annotations
@@ -167,6 +167,7 @@ class Resolver:
         self._total = RateLimiter(TOTAL_INTERVAL, TOTAL_BURST)
         self._failures: OrderedDict[EidPrefix, tuple[int, Seconds]] = OrderedDict()
         self._followed: OrderedDict[EidPrefix, Nonce] = OrderedDict()
+        self._warned = False
         self.displaced = 0
 
     def __len__(self) -> int:
@@ -232,6 +233,7 @@ class Resolver:
         self._position = position
         self._failures = OrderedDict((p, f) for p, f in self._failures.items() if f[1] > now)
         stranded = self._choose() is None
+        self._warn_of(stranded)
         for lookup in list(self._lookups.values()):
             stale = lookup.state is State.PARKED and lookup.wanted + WANTED < now
             if not stranded and stale and lookup.purpose is Purpose.MISS:
@@ -323,7 +325,7 @@ class Resolver:
         chosen = self._choose()
         assert chosen is not None, "a stranded lookup is parked"
         resolver = self._resolvers[chosen]
-        source = self._position.source(resolver.version)
+        source = self._position.control_source(resolver.version)
         assert source is not None, "chosen for it"
         nonce = self._nonces()
         lookup.tries += 1
@@ -345,7 +347,15 @@ class Resolver:
         """The preferred Map-Resolver, or the next one of a family that we have a way out of."""
         count = len(self._resolvers)
         order = ((self._preferred + step) % count for step in range(count))
-        return next((at for at in order if self._position.source(self._resolvers[at].version)), None)
+        return next((at for at in order if self._position.control_source(self._resolvers[at].version)), None)
+
+    def _warn_of(self, stranded: bool) -> None:
+        """Say once that we have RLOCs and no way to ask; that we have no RLOC the node says itself."""
+        if stranded and self._position.ways and self._resolvers and not self._warned:
+            names = ",".join(str(resolver) for resolver in self._resolvers)
+            why = self._position.obstacle(self._resolvers[0].version)
+            self._outbox.event("map-resolver-lost", "warning", map_resolver=names, why=why)
+        self._warned = stranded and (self._warned or bool(self._position.ways))
 
     def _rotate(self, lookup: Lookup) -> None:
         if lookup.resolver == self._preferred:  # another lookup may have turned away from it already

@@ -61,6 +61,7 @@ NOWHERE = Underlay()
 ON_WIFI = Underlay((interface("wlan0", WIFI),))
 ON_LTE = Underlay((interface("wwan0", LTE),))
 ON_LTE_V6 = Underlay((interface("wwan0", LTE_V6),))
+ON_LTE_DUAL = Underlay((interface("wwan0", LTE, LTE_V6),))
 ON_BOTH = Underlay((interface("wlan0", WIFI), interface("wwan0", LTE)))
 
 
@@ -76,6 +77,12 @@ def database(*eids: Address, ttl: int = 10) -> tuple[DatabaseMapping, ...]:
         InterfaceLocator("wwan0", 6, 4, 100),
     )
     return tuple(DatabaseMapping(host(eid), locators, Minutes(ttl)) for eid in eids)
+
+
+def database_v6(*eids: Address) -> tuple[DatabaseMapping, ...]:
+    """Reached over IPv6 alone, while SERVER has an IPv4 address."""
+    locators = (InterfaceLocator("wlan0", 6, 1, 100), InterfaceLocator("wwan0", 6, 2, 100))
+    return tuple(DatabaseMapping(host(eid), locators) for eid in eids)
 
 
 def settings(**changes: object) -> Settings:
@@ -150,7 +157,7 @@ class Bench:
 
     def receive(self, message: Message | bytes, source: Address, destination: Address | None = None) -> None:
         payload = message if isinstance(message, bytes) else message.encode()
-        to = destination or next(w.address for w in self.node.position.ways if w.address.version == source.version)
+        to = destination or self.node.position.control_source(source.version).address  # type: ignore[union-attr]
         datagram = Datagram(payload, Endpoint(source, CONTROL_PORT), Endpoint(to, CONTROL_PORT))
         self.node.handle_datagram(datagram, self.now)
         self.take()

@@ -18,10 +18,12 @@ from .mn_helpers import (
     NOWHERE,
     ON_BOTH,
     ON_LTE,
+    ON_LTE_DUAL,
     ON_LTE_V6,
     ON_WIFI,
     WIFI,
     database,
+    database_v6,
     interface,
     settings,
 )
@@ -143,3 +145,62 @@ def test_our_mapping_of_an_eid_is_the_most_specific_one():
     assert position.mapping(wide.prefix.parse("10.0.0.6/32")).prefix == wide.prefix
     assert position.mapping(wide.prefix.parse("10.0.0.0/16")) is None
     assert Position().mapping(wide.prefix) is None
+
+
+# --- The mapping system in a family without a locator -----------------------------------------------------------------
+
+V6_ONLY = settings(database=database_v6(EID))
+WIFI_V6 = ip_address("2001:db8:10::10")
+
+
+def control_source(configured, underlay, version=4):
+    source = locate(configured, underlay).control_source(version)
+    return source and (source.address, source.interface)
+
+
+def test_an_address_beside_the_locators_leads_to_the_mapping_system_and_is_nothing_else():
+    position = locate(V6_ONLY, ON_LTE_DUAL)
+    assert control_source(V6_ONLY, ON_LTE_DUAL) == (LTE, "wwan0")
+    assert control_source(V6_ONLY, ON_LTE_DUAL, 6) == (LTE_V6, "wwan0")
+    assert (position.source(4), position.source_at(LTE), position.rlocs) == (None, None, (LTE_V6,))
+    assert rlocs(V6_ONLY, ON_LTE_DUAL) == [LTE_V6]
+
+
+def test_a_way_out_of_the_family_goes_before_any_address_beside():
+    only_wlan = with_locators(InterfaceLocator("wwan0", 4), InterfaceLocator("wlan0", 6))
+    underlay = Underlay((interface("wlan0", WIFI, WIFI_V6), interface("wwan0", LTE, routed=False)))
+    assert control_source(only_wlan, underlay) == (LTE, "wwan0")
+    assert locate(only_wlan, underlay).beside == ()
+
+
+@pytest.mark.parametrize(("routed", "expected"), [((True, True), WIFI), ((False, True), LTE), ((False, False), WIFI)])
+def test_beside_the_locators_a_default_route_counts_first_and_then_the_preferred_interface(routed, expected):
+    def underlay(order):
+        by_name = {"wlan0": (WIFI, WIFI_V6), "wwan0": (LTE, LTE_V6)}
+        v4 = dict(zip(by_name, routed, strict=True))
+        both = {name: interface(name, *addresses) for name, addresses in by_name.items()}
+        return Underlay(tuple(replace(both[n], v4=replace(both[n].v4, routed=v4[n])) for n in order))
+
+    for order in (("wlan0", "wwan0"), ("wwan0", "wlan0")):
+        assert control_source(V6_ONLY, underlay(order))[0] == expected
+
+
+def test_without_an_rloc_no_address_leads_anywhere():
+    position = locate(V6_ONLY, ON_LTE)
+    assert position.control_source(4) is None
+    assert position.obstacle(4) == "no network: no interface has an address that a locator of ours names"
+    assert position.obstacle(6) == "no network: no interface has an IPv6 address"
+
+
+def test_our_own_eid_is_no_address_beside_either():
+    underlay = Underlay((interface("wlan0", EID, WIFI_V6),))
+    assert control_source(V6_ONLY, underlay) is None
+
+
+def test_an_address_beside_that_comes_or_goes_redirects_questions_and_nothing_else():
+    there, gone = locate(V6_ONLY, ON_LTE_DUAL), locate(V6_ONLY, ON_LTE_V6)
+    for move in (compare(gone, there), compare(there, gone)):
+        assert (move.sources, move.mappings, move.outlook, move.rerouted) == ((), (), False, False)
+        assert move.redirected
+    assert not compare(there, there).redirected
+    assert compare(locate(settings(), ON_WIFI), locate(settings(), ON_LTE)).redirected

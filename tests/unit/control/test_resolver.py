@@ -12,6 +12,7 @@ from lispfast.model.addresses import EidPrefix
 from lispfast.model.forwarding import Drop, Reject, RejectCode, Resolve
 from lispfast.model.mapping import Action
 from lispfast.model.reasons import ControlReason
+from lispfast.model.underlay import Underlay
 from lispfast.model.units import InstanceId
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_reply import MapReply
@@ -25,6 +26,7 @@ from .mn_helpers import (
     NOWHERE,
     ON_BOTH,
     ON_LTE,
+    ON_LTE_DUAL,
     ON_LTE_V6,
     ON_WIFI,
     PEER,
@@ -35,6 +37,7 @@ from .mn_helpers import (
     SERVER_2,
     WIFI,
     Bench,
+    database_v6,
     host,
     interface,
     mapping,
@@ -348,3 +351,24 @@ def test_nobody_may_tell_us_where_our_own_eids_are():
     bench.reply(mapping("10.0.0.0/16", PEER_RLOC), mapping(f"{EID}/32", PEER_RLOC_2))
     assert [str(entry.prefix) for entry in bench.node.cache.entries()] == ["10.0.0.0/16"]
     assert bench.dropped == {ControlReason.PREFIX_NOT_ALLOWED: 1}
+
+
+def test_a_map_resolver_of_a_family_without_a_locator_is_asked_from_an_address_that_is_none():
+    bench = Bench(settings(database=database_v6(EID)), ON_LTE_DUAL)
+    bench.clear()
+    bench.punt(PEER)
+    ((send, _),) = bench.messages(EncapsulatedControl)
+    assert (send.source, send.ifindex, send.destination.address) == (LTE, 4, SERVER)
+    assert bench.questions()[0].itr_rlocs == (LTE_V6,)
+
+
+def test_without_an_address_of_any_map_resolvers_family_it_warns_once_and_asks_when_one_comes():
+    bench = Bench(settings(database=database_v6(EID)), ON_LTE_V6)
+    bench.punt(PEER)
+    bench.move(Underlay((interface("wlan0", LTE_V6),)))
+    (warning,) = [event for event in bench.events if event.name == "map-resolver-lost"]
+    assert warning.level == "warning"
+    assert warning.fields == {"map_resolver": str(SERVER), "why": "no network: no interface has an IPv4 address"}
+    assert bench.questions() == []
+    bench.move(ON_LTE_DUAL)
+    assert bench.asked() == [f"{PEER}/32"]

@@ -1,13 +1,16 @@
-"""The three kinds of Map-Request that a mobile node sends (RFC 9301 sections 5.2, 5.3, 6.1 and 7.1)."""
+"""The three kinds of Map-Request that a mobile node sends, and whose they are (RFC 9301 sections 5.2, 5.3, 6.1, 7.1)."""
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 from lispfast.model.addresses import CONTROL_PORT, Address, EidPrefix, Endpoint
+from lispfast.model.errors import WireError
 from lispfast.model.units import Nonce
-from lispfast.wire.addresses import WireAddress
+from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_request import MapRequest, RequestRecord
-from lispfast.wire.records import wire_eid
+from lispfast.wire.records import eid_prefix, wire_eid
 
 
 def question(
@@ -40,6 +43,21 @@ def solicitation(changed: EidPrefix, cached: EidPrefix, rlocs: tuple[Address, ..
     Overlay Router looks the record up in its database and the Source-EID in its cache; to a PITR both are `changed`.
     """
     return MapRequest(nonce, wire_eid(changed), rlocs, (_record(cached),), smr=True, dont_reply=True)
+
+
+def source_prefix(request: MapRequest) -> EidPrefix | None:
+    """The host prefix of a Source-EID, None for none or another kind of address."""
+    address = request.source_eid
+    inner = address.address if isinstance(address, InstanceAddress) else address
+    return prefix_named(address, inner.max_prefixlen) if isinstance(inner, IPv4Address | IPv6Address) else None
+
+
+def prefix_named(address: WireAddress, mask_len: int) -> EidPrefix | None:
+    """The EID-prefix that a record names, None where it is none."""
+    try:
+        return eid_prefix(address, mask_len)
+    except WireError:
+        return None
 
 
 def _record(prefix: EidPrefix) -> RequestRecord:

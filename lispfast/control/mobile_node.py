@@ -197,7 +197,9 @@ class MobileNode:
         if asked.request.smr:  # whatever else it claims to be: an SMR is never answered
             self.smr_responder.handle_smr(asked, self.position, now)
         else:
-            self.responder.handle_request(asked, now)
+            answered = self.responder.handle_request(asked, now)
+            if answered and not asked.request.probe:  # a probe asks whether we are there, and maybe at the old place
+                self.solicitor.handle_answered(asked.request, answered)
 
     def _on_reply(self, reply: MapReply, datagram: Datagram, now: Seconds) -> None:
         asked = self.resolver.match(reply.nonce)

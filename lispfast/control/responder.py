@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
-from lispfast.model.addresses import DATA_PORT, Address
+from lispfast.model.addresses import DATA_PORT, Address, EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
@@ -61,43 +61,44 @@ class Responder:
         """We stand elsewhere now."""
         self._position = position
 
-    def handle_request(self, asked: Asked, now: Seconds) -> None:
-        """Answer it, or count why not."""
+    def handle_request(self, asked: Asked, now: Seconds) -> tuple[EidPrefix, ...]:
+        """Answer it, or count why not; those of our EID-prefixes that its sender has been told of."""
         if asked.request.probe and asked.encapsulated:
             self._outbox.drop(ControlReason.PROBE_VIA_SYSTEM)
-            return
+            return ()
         if asked.request.dont_reply:
             self._outbox.drop(ControlReason.NOT_FOR_ROLE)
-            return
+            return ()
         if asked.reply_port in (0, DATA_PORT):  # nobody hears a Map-Reply there
             self._outbox.drop(ControlReason.WRONG_PORT)
-            return
+            return ()
         destination = self._destination(asked)
         if destination is None:
             self._outbox.drop(ControlReason.NO_ITR_RLOC)
-            return
-        for record in asked.request.records[:MAX_RECORDS]:
-            self._answer(record, asked, destination, now)
+            return ()
+        told = [self._answer(record, asked, destination, now) for record in asked.request.records[:MAX_RECORDS]]
+        return tuple(prefix for prefix in told if prefix is not None)
 
-    def _answer(self, record: RequestRecord, asked: Asked, destination: Address, now: Seconds) -> None:
+    def _answer(self, record: RequestRecord, asked: Asked, destination: Address, now: Seconds) -> EidPrefix | None:
         try:
             prefix = eid_prefix(record.eid, record.mask_len)
         except WireError:
             self._outbox.drop(ControlReason.MALFORMED)
-            return
+            return None
         mapping = self._position.mapping(prefix)
         if mapping is None:
             self._outbox.drop(ControlReason.EID_NOT_OURS)
-            return
+            return None
         allowed = self._per_rloc.allow(destination, now) and self._per_prefix.allow((destination, mapping.prefix), now)
         source = self._source(asked, destination)
         if not allowed or source is None:
             self._outbox.drop(ControlReason.RATE_LIMITED)
-            return
+            return None
         probed = asked.receiver if asked.request.probe else None
         reply = self._reply(asked.request.nonce, mapping, probed, PACKET_MAX[destination.version])
         self._outbox.send(reply.encode(), source, destination, asked.reply_port)
         self._outbox.event("map-reply-sent", "debug", to=str(destination), eid_prefix=str(mapping.prefix))
+        return mapping.prefix
 
     def _reply(self, nonce: Nonce, mapping: Mapping, probed: Address | None, room: int) -> MapReply:
         """The best match, and our more-specifics of it as far as they fit (section 5.5)."""

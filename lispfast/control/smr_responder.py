@@ -12,21 +12,17 @@ which. It is never answered. What is asked for, and what is only counted:
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
-
 from lispfast.control.map_cache import Entry, MapCache, Origin
+from lispfast.control.map_requests import prefix_named, source_prefix
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.resolver import Resolver
 from lispfast.control.responder import Asked
 from lispfast.model.addresses import EidPrefix
-from lispfast.model.errors import WireError
 from lispfast.model.reasons import ControlReason
 from lispfast.model.units import Seconds
-from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.map_request import MapRequest
-from lispfast.wire.records import eid_prefix
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
@@ -73,18 +69,5 @@ class SmrResponder:
 
 def _named(request: MapRequest) -> list[EidPrefix]:
     """What an SMR may be about, the likelier first."""
-    records = [_prefix(record.eid, record.mask_len) for record in request.records[:MAX_NAMED]]
-    return [prefix for prefix in (_host(request.source_eid), *records) if prefix is not None]
-
-
-def _prefix(address: WireAddress, mask_len: int) -> EidPrefix | None:
-    try:
-        return eid_prefix(address, mask_len)
-    except WireError:
-        return None
-
-
-def _host(address: WireAddress) -> EidPrefix | None:
-    """The host prefix of a Source-EID, None for none or another kind of address."""
-    inner = address.address if isinstance(address, InstanceAddress) else address
-    return _prefix(address, inner.max_prefixlen) if isinstance(inner, IPv4Address | IPv6Address) else None
+    records = [prefix_named(record.eid, record.mask_len) for record in request.records[:MAX_NAMED]]
+    return [prefix for prefix in (source_prefix(request), *records) if prefix is not None]

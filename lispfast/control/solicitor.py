@@ -32,13 +32,14 @@ until it has our registration; so SMRs go out after the Map-Notify, and where it
 
 `notified` is: a Map-Server has confirmed the new locators; `settled`: the last one has; `alone`: the last one has, and
 nobody is to be told. An SMR has no answer, so one that is lost would leave its peer sending to the old place until a
-probe or the TTL ends it: SMRs are repeated to those from whom nothing has come since, which proves it only where the
-old RLOCs are gone.
+probe or the TTL ends it: SMRs are repeated to those from whom nothing has come since. A Map-Request that we answered
+since the move proves that its sender knows; a data packet does so only where the old RLOCs are gone. An SMR to a peer
+that knows would do harm: it asks again, and its limit of one question a second delays what it asks after our next move.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,7 +47,7 @@ from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.machine import consult, earliest
 from lispfast.control.map_cache import IN_USE, MapCache
-from lispfast.control.map_requests import solicitation
+from lispfast.control.map_requests import solicitation, source_prefix
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.control.policy import Outlook, usable_locators
@@ -55,6 +56,7 @@ from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import Traffic
 from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.map_request import MapRequest
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
@@ -193,6 +195,7 @@ class Solicitor:
         self._outer_sources: dict[Address, tuple[Seconds, Seconds]] = {}
         self._changed: dict[EidPrefix, None] = {}
         self._targets: list[Target] = []
+        self._answered: set[_Message] = set()
         self._bound: Seconds | None = None
         self._told_at = Seconds(0)
         self._repeats = 0
@@ -223,6 +226,19 @@ class Solicitor:
             self._targets = list(dict.fromkeys(fresh + self._targets))[:MAX_TARGETS]
             self._step(Fact.MOVED, now)
 
+    def handle_answered(self, request: MapRequest, prefixes: tuple[EidPrefix, ...]) -> None:
+        """A peer asked for these of our EID-prefixes and has our locators by our own Map-Reply: no SMR tells it more.
+
+        It is known by its ITR-RLOCs, and as a host by its Source-EID; a site's Source-EID does not say which router.
+        """
+        source = source_prefix(request)
+        asking = {target for target in self._targets if target.rloc in request.itr_rlocs}
+        asking |= {target for target in self._targets if source is not None and target.cached == source}
+        for target in self._with_hosts(asking):
+            for message in (_Message(target, prefix) for prefix in prefixes if prefix in self._changed):
+                self._answered.add(message)
+                self._deferred.discard(message)
+
     def handle_notified(self, settled: bool, now: Seconds) -> None:
         """A Map-Server confirmed the new locators; `settled` says that it was the last."""
         alone = not self._targets and self.state in (State.WAITING, State.EARLY)
@@ -249,6 +265,7 @@ class Solicitor:
         self._bound = None
         match do:
             case Do.COLLECT:
+                self._answered.clear()
                 self._bound = Seconds(now + NOTIFY_BOUND) if self._targets else None
             case Do.PARK:
                 self._deferred = ExpiryQueue()
@@ -262,40 +279,54 @@ class Solicitor:
             case Do.FORGET:
                 self._changed.clear()
                 self._targets.clear()
+                self._answered.clear()
         if self.state is State.TOLD:
             self._bound = Seconds(now + (REPEATS[self._repeats] if self._repeats < len(REPEATS) else 0))
 
     def _unheard(self) -> list[Target]:
-        """Those of whom no packet has come since they were told.
+        """Those that have not asked since the move, and of whom no packet has come since they were told.
 
         A packet proves that they know our RLOCs unless one of these was among others before; it proves so for every
         RLOC of a host, though not for the other routers of a site.
         """
         current = _rlocs(self._position)
-        if any(earlier != current and earlier & current for earlier in self._told):
-            return self._targets
-        heard = {target for target in self._targets if self._heard(target.rloc)}
+        heard = set(self._targets) - {message.target for message in self._messages()}
+        if not any(earlier != current and earlier & current for earlier in self._told):
+            heard |= self._with_hosts({target for target in self._targets if self._heard(target.rloc)})
+        return [target for target in self._targets if target not in heard]
+
+    def _with_hosts(self, heard: set[Target]) -> set[Target]:
+        """These, and every other RLOC of those among them that are hosts."""
         hosts = {t.cached for t in heard if t.cached and t.cached.length == t.cached.network.max_prefixlen}
-        return [target for target in self._targets if target not in heard and target.cached not in hosts]
+        return heard | {target for target in self._targets if target.cached in hosts}
 
     def _heard(self, rloc: Address) -> bool:
         age, at = self._outer_sources.get(rloc, (Seconds(0), Seconds(0)))
         return at - age > self._told_at
 
-    def _tell(self, now: Seconds) -> None:
+    def _messages(self) -> Iterator[_Message]:
         """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own.
+
+        Not about one that it asked for since the move.
+        """
+        for target in self._targets:
+            for changed in self._changed:
+                cached, message = target.cached, _Message(target, changed)
+                kin = cached is None or (cached.version, cached.iid) == (changed.version, changed.iid)
+                if kin and message not in self._answered:
+                    yield message
+
+    def _tell(self, now: Seconds) -> None:
+        """Send each message.
 
         All RLOCs of a peer get one nonce, by which it can tell that they are told one thing and ask only once.
         """
         nonces: dict[tuple[EidPrefix | Address, EidPrefix], Nonce] = {}
-        for target in self._targets:
-            for changed in self._changed:
-                cached = target.cached
-                if cached is None or (cached.version, cached.iid) == (changed.version, changed.iid):
-                    said = (cached or target.rloc, changed)
-                    if said not in nonces:
-                        nonces[said] = self._nonces()
-                    self._solicit(_Message(target, changed), nonces[said], now)
+        for message in self._messages():
+            said = (message.target.cached or message.target.rloc, message.changed)
+            if said not in nonces:
+                nonces[said] = self._nonces()
+            self._solicit(message, nonces[said], now)
 
     def _solicit(self, message: _Message, nonce: Nonce, now: Seconds) -> None:
         rloc = message.target.rloc

@@ -8,7 +8,7 @@ import pytest
 
 from lispfast.model.settings import Probing
 from lispfast.model.units import Seconds
-from tests.scenarios.conftest import PROBES
+from tests.scenarios.conftest import PROBES, PUNCTUAL
 from tests.sim.host import interface
 from tests.sim.network import Conditions, Frame
 from tests.sim.world import HOTEL, LAPTOP_V4, LTE, OFFICE, PHONE_V4, PHONE_V6, SERVER_V4, TRAIN, WIFI, World, wlan, wwan
@@ -119,6 +119,21 @@ def test_a_node_that_moves_to_and_fro_under_traffic_is_found_every_time(world):
         world.network.run(1.499)
         assert world.laptop.way_to(PHONE_V4) == [place]
         assert world.network.now - world.phone.arrivals[-1] < 0.05
+
+
+def test_a_silent_peer_that_asks_us_is_told_once_a_move_and_follows_every_one():
+    """Its own limit of one question a second, and of SMR-invoked ones, is left for the moves that come."""
+    world = World(conditions=PUNCTUAL)
+    converse_at(world, WIFI)
+    world.network.run(5)
+    for serial, (place, links) in enumerate([(LTE, ON_LTE), (WIFI, ON_WIFI)] * 4):
+        world.phone.send(PHONE_V4, LAPTOP_V4, serial)
+        moved = world.network.now
+        world.phone.attach(*links)
+        world.network.run_until(lambda place=place: world.laptop.way_to(PHONE_V4) == [place], within=0.1)
+        world.network.run(4.3)
+        assert len(world.network.frames("SMR", "phone", since=moved)) == 1
+        assert len(world.network.frames("ECM MapRequest", "laptop", since=moved)) == 1
 
 
 def test_make_before_break_loses_nothing(world):

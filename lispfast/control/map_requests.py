@@ -1,4 +1,4 @@
-"""The three kinds of Map-Request that a mobile node sends, and whose they are (RFC 9301 sections 5.2, 5.3, 6.1, 7.1)."""
+"""The three kinds of Map-Request that a mobile node sends, and whose they are (RFC 9301 sections 5.2, 5.3, 6.1)."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from lispfast.lab.process import Process
 T = TypeVar("T")
 
 IFA_F_NODAD = 0x02  # linux/if_addr.h
+IFF_RUNNING = 0x40  # linux/if.h
 
 # Ours.
 COMMAND_SECONDS = 20.0  # for commands that answer at once, on a machine that is busy
@@ -137,6 +138,15 @@ class Interface:
     def up(self) -> None:
         """Set it up."""
         self._ask("link", "set", index=self.index, state="up")
+
+    def running(self) -> bool:
+        """Whether it passes packets on.
+
+        The far end of a veth notices its carrier a while after `up` here; what it is to send until then, an answer to
+        ARP for one, is lost, and the kernel asks again only after a second.
+        """
+        (link,) = self._ask("link", "get", index=self.index)
+        return bool(link["flags"] & IFF_RUNNING)
 
     def down(self) -> None:
         """Set it down; the kernel takes its routes and IPv6 addresses away."""

@@ -162,6 +162,7 @@ def test_a_default_route_that_comes_after_the_address_is_used_at_once(lab: Lab) 
     leave(net.wlan0)
     begun = phone.log.read()[-1].at + 1
     net.wwan0.up()
+    until(net.router.interface("bs0").running, BOUND_S, "the router's end of the link")
     net.wwan0.add_address(*net.lte.with_length(10))
     early = phone.wait_event("map-register-sent", BOUND_S, begun)
     net.wwan0.add_default(*net.lte.gateways())

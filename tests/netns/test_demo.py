@@ -13,7 +13,7 @@ FIGURES = {
 }  # fmt: skip
 MOVE = (
     "link event: wlan0",
-    "source-locator-changed family=ipv4 old=none new=198.51.100.10 interface=wwan0",
+    "new=198.51.100.10 interface=wwan0",
     "Map-Register, phone to ms",
     "map-register-accepted",
     "Map-Notify, ms to phone",

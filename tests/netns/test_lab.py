@@ -62,6 +62,15 @@ def test_detection_of_duplicates_can_be_had(pair: tuple[Host, Host]) -> None:
     assert host.interface("eth0").tentative()
 
 
+def test_a_link_passes_packets_on_once_both_ends_run(pair: tuple[Host, Host]) -> None:
+    near, far = pair[1].interface("eth0"), pair[0].interface("down0")
+    until(far.running, 5, "the router's end")
+    near.down()
+    until(lambda: not far.running(), 5, "the router's end to notice")
+    near.up()
+    until(far.running, 5, "the router's end again")
+
+
 def test_a_link_down_takes_the_routes_and_a_flush_the_addresses(pair: tuple[Host, Host]) -> None:
     eth0 = pair[1].interface("eth0")
     assert {route["dst"] for route in pair[1].json("ip", "-j", "route")} == {"default", "192.0.2.0/24"}

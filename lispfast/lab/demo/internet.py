@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lispfast.lab.conditions import until
 from lispfast.lab.host import Host, Interface
 from lispfast.lab.network import Lab
 
@@ -41,6 +42,7 @@ LAN = Access("lan0", ("203.0.113.1", "2001:db8:3::1"), ("203.0.113.10/25", "2001
 SERVERS = Access("srv0", ("203.0.113.129", "2001:db8:4::1"), ("203.0.113.130/25", "2001:db8:4::10/64"))
 PHONE_EIDS = ("172.16.1.1", "fd10::1:1")
 LAPTOP_EIDS = ("172.16.2.1", "fd10::2:1")
+ATTACH_SECONDS = 5.0  # a bound; it takes a millisecond or two
 EID_PREFIXES = ("172.16.0.0/16", "fd10::/64")
 
 
@@ -110,11 +112,15 @@ class Internet:
 
         step(self._wlan0.down, "wlan0 down")
         step(self._wlan0.flush_addresses, "wlan0 has no address any more")
-        step(self._wwan0.up, "wwan0 up")
+        step(self._attach_lte, "wwan0 up, the base station's end too")
         step(lambda: self._wwan0.add_address(*LTE.addresses), f"wwan0 has {' and '.join(LTE.addresses)}")
         step(lambda: self._wwan0.add_default(*LTE.gateways), "default routes by wwan0: usable")
         move.usable = move.steps[-1].at
         return move
+
+    def _attach_lte(self) -> None:
+        self._wwan0.up()
+        until(self.router.interface(LTE.router_end).running, ATTACH_SECONDS, "the base station's end of the link")
 
     def phone_tentative(self) -> bool:
         """Whether an address of the new link was still tentative, in which case `usable` was not."""

@@ -44,8 +44,8 @@ static uint32_t instance(const uint8_t *header)
     return (uint32_t)header[4] << 16 | (uint32_t)header[5] << 8 | header[6];
 }
 
-enum lf_reason lf_decap(struct lf_view view, uint8_t *datagram, size_t length, struct lf_outer outer,
-                        struct lf_packet *packet)
+enum lf_reason lf_decap(struct lf_view view, bool vxlan, uint8_t *datagram, size_t length, struct lf_outer outer,
+                        struct lf_packet *packet, uint32_t *iid)
 {
     const struct lf_locals *locals = lf_table_locals(view);
     enum lf_reason reason = parse(datagram, length, packet);
@@ -53,15 +53,15 @@ enum lf_reason lf_decap(struct lf_view view, uint8_t *datagram, size_t length, s
     if (reason != LF_PASS)
         return reason;
 
-    uint32_t iid = instance(datagram);
-
-    if (!lf_locals_has_instance(locals, iid))
+    (void)vxlan;
+    *iid = instance(datagram);
+    if (!lf_locals_has_instance(locals, *iid))
         return LF_INSTANCE_UNKNOWN;
-    if (!lf_locals_holds(locals, &packet->destination, iid))
+    if (!lf_locals_holds(locals, &packet->destination, *iid))
         return LF_NOT_OUR_EID;
     if (!lf_address_tunnelled(&packet->source)) /* nor from link-local: router advertisements and redirects come so */
         return LF_NOT_UNICAST;
-    if (lf_locals_holds(locals, &packet->source, iid))
+    if (lf_locals_holds(locals, &packet->source, *iid))
         return LF_OWN_SOURCE;
 
     unsigned mark = lf_ecn_combine(packet->tos, outer.tos);

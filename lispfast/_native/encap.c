@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* From RFC 768 and RFC 791: what fits one UDP datagram over IPv4. Over IPv6 20 bytes more would fit. */
-enum { DATAGRAM_MAX = 65507 };
+/* From RFC 9305 section 3. */
+enum { NEXT_IPV4 = 1, NEXT_IPV6 = 2 };
 
 enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length, struct lf_packet *packet,
                               uint32_t *iid)
@@ -18,15 +18,12 @@ enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length,
         return LF_INNER_SOURCE;
     if (lf_locals_holds(locals, &packet->destination, *iid))
         return LF_NOT_UNICAST;
-    if (packet->length + LF_HEADER > DATAGRAM_MAX)
-        return LF_TOO_BIG;
     return LF_PASS;
 }
 
-uint8_t *lf_encap(const struct lf_packet *packet, const struct lf_locator *locator)
+void lf_encap_header(uint8_t *header, const struct lf_locator *locator, uint8_t family)
 {
-    uint8_t *datagram = packet->data - LF_HEADER;
-
-    memcpy(datagram, locator->header, LF_HEADER);
-    return datagram;
+    memcpy(header, locator->header, LF_HEADER);
+    if (locator->form != LF_FORM_LISP)
+        header[3] = family == 4 ? NEXT_IPV4 : NEXT_IPV6;
 }

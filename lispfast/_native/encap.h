@@ -18,8 +18,8 @@ enum { LF_HEADROOM = 64 };
 enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length, struct lf_packet *packet,
                               uint32_t *iid);
 
-/* Writes the locator's LISP header into the headroom in front of the packet; returns the first byte of what goes into
- * the UDP datagram, LF_HEADER + packet->length bytes. */
-uint8_t *lf_encap(const struct lf_packet *packet, const struct lf_locator *locator);
+/* Writes what stands in front of an inner packet of this family on its way to the locator: LF_HEADER bytes, the next
+ * protocol of the GPE forms with them (RFC 9305 section 3). */
+void lf_encap_header(uint8_t *header, const struct lf_locator *locator, uint8_t family);
 
 #endif

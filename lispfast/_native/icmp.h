@@ -19,6 +19,9 @@ enum { LF_ICMP_MAX = 1280 };
  * from the address that the packet was for: no router that could have sent it has an address here. */
 size_t lf_icmp_unreachable(uint8_t *answer, const struct lf_packet *packet, enum lf_icmp_unreachable code);
 
+/* The same with fragmentation needed (RFC 1191 section 4) or packet too big (RFC 4443 section 3.2): `mtu` bytes would pass. */
+size_t lf_icmp_too_big(uint8_t *answer, const struct lf_packet *packet, size_t mtu);
+
 /* A token bucket. */
 struct lf_bucket {
     uint32_t tokens;

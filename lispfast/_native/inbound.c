@@ -11,8 +11,9 @@ void lf_inbound_receive(struct lf_worker *worker, unsigned family)
     for (unsigned i = 0; i < count; i++) {
         const struct lf_arrival *arrival = &arrivals[i];
         struct lf_packet packet;
+        uint32_t iid;
         enum lf_reason reason =
-            lf_decap(worker->view, arrival->datagram, arrival->length, arrival->outer, &packet);
+            lf_decap(worker->view, false, arrival->datagram, arrival->length, arrival->outer, &packet, &iid);
 
         if (reason == LF_PASS && !lf_tun_write(worker->tun, packet.data, packet.length))
             reason = LF_TUN_REFUSED;

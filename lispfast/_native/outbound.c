@@ -75,10 +75,11 @@ static void encapsulate(struct lf_worker *worker, uint8_t *buffer, const struct 
 {
     struct lf_outbox *outbox = &worker->outboxes[route->locator->address.family == 6];
     const struct lf_parcel parcel = {.buffer = buffer,
-                                     .datagram = lf_encap(packet, route->locator),
+                                     .datagram = packet->data - LF_HEADER,
                                      .length = packet->length + LF_HEADER,
                                      .usage = &route->prefix->usage[worker->number]};
 
+    lf_encap_header(parcel.datagram, route->locator, packet->family);
     if (lf_outbox_full(outbox))
         lf_outbox_flush(outbox, &worker->pool, &worker->counters, worker->now_ms);
     lf_outbox_add(outbox, &parcel, route, packet);

@@ -125,6 +125,8 @@ struct lf_use lf_prefix_use(const struct lf_prefix *prefix, unsigned workers)
         uint64_t last = atomic_load_explicit(&usage->last_ms, memory_order_relaxed);
 
         sum.packets += atomic_load_explicit(&usage->packets, memory_order_relaxed);
+        sum.packets_in += atomic_load_explicit(&usage->packets_in, memory_order_relaxed);
+        sum.bytes_in += atomic_load_explicit(&usage->bytes_in, memory_order_relaxed);
         sum.bytes += atomic_load_explicit(&usage->bytes, memory_order_relaxed);
         sum.drops += atomic_load_explicit(&usage->drops, memory_order_relaxed);
         if (last > sum.last_ms)

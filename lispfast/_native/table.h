@@ -21,14 +21,18 @@ enum { LF_SLOTS = 64 }; /* model/forwarding.py: SOURCE_SLOTS */
 
 enum lf_kind { LF_ENCAPSULATE, LF_NATIVE, LF_REJECT, LF_DROP, LF_RESOLVE, LF_ABSENT };
 
+/* model/encapsulation.py: Encapsulation. */
+enum lf_form { LF_FORM_LISP, LF_FORM_LISP_GPE, LF_FORM_VXLAN_GPE, LF_FORMS };
+
 struct lf_locator {
     struct lf_address address;
     uint8_t slot;
     uint8_t priority;
     uint8_t weight;
-    uint8_t header[8]; /* the LISP header, RFC 9300 section 5.3 */
+    uint8_t header[8]; /* what stands in front of the inner packet; of the GPE forms without the next protocol */
+    uint8_t form;      /* enum lf_form */
     uint16_t port;
-    uint16_t mtu;
+    uint16_t mtu; /* of the path, outer headers included */
 };
 
 struct lf_verdict {
@@ -55,10 +59,10 @@ struct lf_source {
 
 /* The use of a prefix as one worker counts it: only that worker writes. */
 struct lf_usage {
-    _Atomic(uint64_t) packets;
-    _Atomic(uint64_t) bytes;
+    _Atomic(uint64_t) packets, bytes; /* out */
+    _Atomic(uint64_t) packets_in, bytes_in;
     _Atomic(uint64_t) drops;
-    _Atomic(uint64_t) last_ms; /* monotonic clock, 0 for never */
+    _Atomic(uint64_t) last_ms; /* of the last packet out; monotonic clock, 0 for never */
 };
 
 struct lf_space;
@@ -109,7 +113,7 @@ const struct lf_source *lf_table_source(struct lf_view view, unsigned slot);
 
 /* For the writer: the prefixes that are there, one call each; `cell` starts at 0, NULL ends. `use` sums the workers. */
 struct lf_use {
-    uint64_t packets, bytes, drops, last_ms;
+    uint64_t packets, bytes, packets_in, bytes_in, drops, last_ms;
 };
 const struct lf_prefix *lf_table_next(const struct lf_table *table, size_t *cell);
 struct lf_use lf_prefix_use(const struct lf_prefix *prefix, unsigned workers);

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.units import InstanceId, Seconds, WireMtu
 
 SOURCE_SLOTS = 64
@@ -27,7 +28,8 @@ class ForwardingLocator:
     """Where and how to send: a locator compiled for the data plane.
 
     `slot` names the source RLOC (see SourceRloc), `mtu` is the effective MTU of the path, outer headers included,
-    `header` the 8 bytes of the LISP header (RFC 9300 section 5.3).
+    `header` the 8 bytes in front of the inner packet in the form of `encapsulation` (RFC 9300 section 5.3 for LISP); the
+    data plane fills in the next protocol of the GPE forms.
     """
 
     address: Address
@@ -37,6 +39,7 @@ class ForwardingLocator:
     mtu: WireMtu = WireMtu(1500)
     priority: int = 1
     weight: int = 100
+    encapsulation: Encapsulation = Encapsulation.LISP
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +107,36 @@ class Miss:
     iid: InstanceId = InstanceId(0)
 
 
-Punt = Miss
+@dataclass(frozen=True, slots=True)
+class PathMtu:
+    """A punt: a router, or our own interface, said that packets to `locator` may have at most `mtu` bytes, outer headers
+    included. A hint from anybody: to be bounded before it is believed."""
+
+    locator: Address
+    mtu: WireMtu
+
+
+@dataclass(frozen=True, slots=True)
+class NoSegmentation:
+    """A punt: the interface takes no segmentation runs; the data plane sends it one datagram a message from now on."""
+
+    ifindex: int
+
+
+Punt = Miss | PathMtu | NoSegmentation
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixTraffic:
-    """How a prefix of the table was used; `idle` is the time since the last packet out, None for never."""
+    """How a prefix of the table was used: inner packets and bytes; `idle` is the time since the last packet out, None
+    for never. What comes in counts for the prefix that the inner source matches."""
 
     packets_out: int
     bytes_out: int
     drops: int
     idle: Seconds | None
+    packets_in: int = 0
+    bytes_in: int = 0
 
 
 @dataclass(frozen=True, slots=True)

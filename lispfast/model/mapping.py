@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.units import Minutes
 
 UNUSABLE_PRIORITY = 255  # RFC 9301 section 5.4: never used for unicast
@@ -27,7 +28,7 @@ class Locator:
     """One RLOC of a mapping with its policy (RFC 9301 section 5.4).
 
     `priority` and `weight` are 0 to 255, lower priority first, 255 never; `reachable` is the R-bit, `local` the L-bit,
-    `probed` the p-bit.
+    `probed` the p-bit. `encapsulation` is configured, never heard: None is the node's own form.
     """
 
     address: Address
@@ -38,6 +39,7 @@ class Locator:
     local: bool = False
     probed: bool = False
     reachable: bool = True
+    encapsulation: Encapsulation | None = None
 
     @property
     def usable(self) -> bool:

@@ -23,9 +23,12 @@ class DataReason(StrEnum):
     STAGE_FULL = "stage-full"  # the oldest staged packet gave way to a newer
     STAGE_AGED = "stage-aged"  # waited longer than a mapping may take
     SEND_FAILED = "send-failed"  # the kernel refused the outer packet
-    # On the way in: received on 4341.
+    # On the way in: received on 4341 or 4790.
     OUTER_TRUNCATED = "outer-truncated"  # shorter than a LISP header and an IP header
-    HEADER_UNSUPPORTED = "header-unsupported"  # KK or P set: encrypted, or LISP-GPE
+    OUTER_CHECKSUM = "outer-checksum"  # the outer UDP checksum is wrong
+    SOCKET_FULL = "socket-full"  # came faster than the worker took it: the kernel's receive queue was full
+    HEADER_UNSUPPORTED = "header-unsupported"  # KK set: encrypted; or a version of VXLAN-GPE that is not 0
+    NEXT_PROTOCOL = "next-protocol"  # a GPE form that carries something else than IPv4 or IPv6
     INNER_VERSION = "inner-version"  # the first nibble is neither 4 nor 6
     INNER_LENGTH = "inner-length"  # the inner lengths disagree with what came
     INSTANCE_UNKNOWN = "instance-unknown"  # an instance-ID that we have no EID in

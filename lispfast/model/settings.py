@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Mapping
 from lispfast.model.units import Minutes, Seconds
 
@@ -92,6 +93,7 @@ class ProxyEtr:
     priority: int = 1
     weight: int = 100
     versions: tuple[int, ...] = (4, 6)
+    encapsulation: Encapsulation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,31 @@ class Probing:
     retry_interval: Seconds = Seconds(5)
 
 
+class UdpChecksum(StrEnum):
+    """The outer UDP checksum: none where the kernel lets us leave it out, never, or always (RFC 9300 section 5.3)."""
+
+    AUTO = "auto"
+    ZERO = "zero"
+    ON = "on"
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarding:
+    """How the data plane works.
+
+    `offload` False takes one packet a system call; `workers` 0 chooses by the number of cores; `source_ports` is how many
+    outer UDP source ports carry the flows, 1 means 4341; `mss_clamp` lowers the MSS of TCP SYNs to what the tunnel takes;
+    `encapsulation` is the form of every locator that names none itself, LISP or VXLAN-GPE.
+    """
+
+    offload: bool = True
+    workers: int = 0
+    source_ports: int = 16
+    udp_checksum: UdpChecksum = UdpChecksum.AUTO
+    mss_clamp: bool = False
+    encapsulation: Encapsulation = Encapsulation.LISP
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """A whole configuration."""
@@ -129,6 +156,7 @@ class Settings:
     probing: Probing = Probing()
     map_request_retries: int = 2
     tunnel_routes: TunnelRoutes = TunnelRoutes.DEFAULT
+    forwarding: Forwarding = Forwarding()
     debug: int = 0
     state_dir: str | None = None
     control_socket: str | None = None

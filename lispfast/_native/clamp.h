@@ -1,0 +1,11 @@
+/* The TCP maximum segment size of a SYN, lowered to what the tunnel takes (RFC 9293 section 3.7.1). */
+#ifndef LF_CLAMP_H
+#define LF_CLAMP_H
+
+#include "packet.h"
+
+/* Lowers the MSS option of a TCP SYN to what fits packets of `mtu` bytes, the TCP checksum with it, in place; a SYN
+ * without the option, and anything else, stays as it is. Whether it changed anything. */
+bool lf_clamp_mss(struct lf_packet *packet, size_t mtu);
+
+#endif

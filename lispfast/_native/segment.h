@@ -1,0 +1,40 @@
+/* One big packet into the many that it stands for: TCP (TSO) and UDP (USO), without copying payload. */
+#ifndef LF_SEGMENT_H
+#define LF_SEGMENT_H
+
+#include "frame.h"
+#include "packet.h"
+
+/* Fixed by `begin`; `headers` bytes of IP and transport headers stand in front of each of `count` packets, of which none
+ * is longer than `largest` bytes. */
+struct lf_segments {
+    size_t headers;
+    size_t count;
+    size_t largest;
+    /* segment.c's own from here on. */
+    const struct lf_frame *frame;
+    struct lf_packet packet;
+    size_t transport;
+    size_t done;
+    uint64_t pseudo;
+};
+
+/* The payload of one packet, still in the frame. */
+struct lf_piece {
+    const uint8_t *payload;
+    size_t length;
+};
+
+/* Readies a frame with gso TCP or UDP for cutting; `packet` is the frame as lf_packet_parse read it. False where its
+ * headers and its virtio-net header disagree, or nothing is to be cut: such a frame is LF_INNER_MALFORMED. */
+bool lf_segments_begin(struct lf_segments *segments, const struct lf_frame *frame, const struct lf_packet *packet);
+
+/* Writes the headers of the next packet at `header`, complete with lengths, IPv4 identification and all checksums: TCP
+ * sequence numbers rise, FIN and PSH stand on the last packet only and CWR on the first (RFC 3168 section 6.1.2), and a UDP
+ * checksum that comes out as zero is sent as 0xffff. To be called `count` times. */
+struct lf_piece lf_segments_next(struct lf_segments *segments, uint8_t *header);
+
+/* Completes the checksum of a frame without gso in place, where it is partial. False where its fields lie outside. */
+bool lf_frame_complete(struct lf_frame *frame);
+
+#endif

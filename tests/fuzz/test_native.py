@@ -16,7 +16,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 NATIVE = HERE.parents[1] / "lispfast" / "_native"
 SANITIZERS = {"asan": "-fsanitize=address,undefined", "tsan": "-fsanitize=thread"}
-FLAGS = ["-std=gnu11", "-g", "-O1", "-pthread", "-fno-sanitize-recover=all", f"-I{NATIVE}"]
+FLAGS = ["-std=gnu11", "-g", "-O1", "-pthread", "-fno-sanitize-recover=all", "-iquote", str(NATIVE)]
 FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"]
 TIMES = int(os.environ.get("LISPFAST_FUZZ", "1"))
 SEED = os.environ.get("LISPFAST_FUZZ_SEED", "1")

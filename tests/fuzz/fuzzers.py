@@ -1,0 +1,104 @@
+"""The libFuzzer harnesses: every fuzz_*.c beside this file, over every C file of the data plane.
+
+`python tests/fuzz/fuzzers.py SECONDS` runs each for so long and keeps what it learns in build/fuzz.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+NATIVE = ROOT / "lispfast" / "_native"
+CORPUS = HERE / "corpus"
+HARNESSES = sorted(path.stem for path in HERE.glob("fuzz_*.c"))
+FLAGS = ["-std=gnu11", "-g", "-O1", "-pthread", "-fno-sanitize-recover=all", "-iquote", str(NATIVE)]
+FLAGS += ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"]
+SANITIZERS = "address,undefined"
+LONGEST = 16384  # bytes of an input: a frame of some packets; more costs time and finds nothing else
+SLOWEST = 10  # seconds one input may take before it is a finding
+
+
+def why_not(directory: Path) -> str | None:
+    """Why no harness can be built here; None if they can."""
+    if shutil.which("clang") is None:
+        return "no clang (Debian: clang)"
+    probe = directory / "probe.c"
+    probe.write_text("int LLVMFuzzerTestOneInput(void *data, unsigned long size) { return data && size ? 0 : 0; }\n")
+    command = ["clang", f"-fsanitize=fuzzer,{SANITIZERS}", "-o", str(directory / "probe"), str(probe)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        return "clang without its fuzzer runtime (Debian: libclang-rt-14-dev)"
+    return None
+
+
+def _compile(command: list[str]) -> None:
+    done = subprocess.run(["clang", *FLAGS, *command], capture_output=True, text=True)
+    if (done.returncode, done.stderr) != (0, ""):
+        raise RuntimeError(f"clang {' '.join(command)}: {done.returncode}\n{done.stderr}")
+
+
+def build(names: list[str], directory: Path) -> dict[str, Path]:
+    """The harnesses as programs; the data plane is compiled once for all. RuntimeError where one does not compile."""
+    objects = {path: directory / f"{path.stem}.o" for path in sorted(NATIVE.glob("*.c"))}
+    programs = {name: directory / name for name in names}
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(
+            pool.map(
+                lambda pair: _compile([f"-fsanitize=fuzzer-no-link,{SANITIZERS}", "-c", "-o", *map(str, pair)]),
+                [(target, source) for source, target in objects.items()],
+            )
+        )
+        linked = [f"-fsanitize=fuzzer,{SANITIZERS}", *map(str, objects.values())]
+        list(
+            pool.map(
+                lambda item: _compile(["-o", str(item[1]), str(HERE / f"{item[0]}.c"), *linked]),
+                programs.items(),
+            )
+        )
+    return programs
+
+
+def command(program: Path, learned: Path, *arguments: str) -> list[str]:
+    """Run over the kept corpus; new inputs and findings go to `learned`."""
+    learned.mkdir(parents=True, exist_ok=True)
+    kept = CORPUS / program.name.removeprefix("fuzz_")
+    limits = [
+        f"-max_len={LONGEST}",
+        f"-timeout={SLOWEST}",
+        "-rss_limit_mb=2048",
+        f"-artifact_prefix={learned}/finding-",
+    ]
+    return [str(program), *limits, *arguments, str(learned), *([str(kept)] if kept.is_dir() else [])]
+
+
+def main() -> int:
+    """Run each harness for the seconds given, 60 by default; how many had a finding."""
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    directory = ROOT / "build" / "fuzz"
+    directory.mkdir(parents=True, exist_ok=True)
+    if reason := why_not(directory):
+        sys.exit(f"fuzz: {reason}")
+    findings = 0
+    for name, program in build(HARNESSES, directory).items():
+        learned = directory / name.removeprefix("fuzz_")
+        log = directory / f"{name}.log"
+        print(f"{name}: {seconds} s ...", flush=True)
+        with log.open("w") as out:
+            arguments = command(program, learned, f"-max_total_time={seconds}", "-print_final_stats=1")
+            status = subprocess.run(arguments, stdout=out, stderr=subprocess.STDOUT).returncode
+        lines = log.read_text(errors="replace").splitlines()
+        runs = next((line.split()[-1] for line in lines if "number_of_executed_units" in line), "?")
+        print(f"{name}: {runs} inputs, {sum(1 for _ in learned.glob('*'))} kept in {learned}")
+        if status != 0:
+            findings += 1
+            print("\n".join(lines[-40:]), f"{name}: a finding; all of it in {log}", sep="\n")
+    return min(findings, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""What the corpus begins with: packets as they should be, in the form each harness reads. Run to write them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert
+from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
+from scapy.packet import Packet, Raw
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
+V4, V6 = {"src": "10.9.0.1", "dst": "10.9.0.2"}, {"src": "fd09::1", "dst": "fd09::2"}
+Seed = tuple[str, bytes]
+
+
+def payload(length: int) -> Packet:
+    return Raw(bytes(i * 7 & 0xFF for i in range(length)))
+
+
+def number(value: int) -> bytes:
+    return value.to_bytes(2, "big")
+
+
+def segment() -> Iterator[Seed]:
+    """A byte of flags, then gso_size, csum_start and csum_offset, then the packet."""
+    tcp = TCP(seq=0xFFFFFF00, flags="FPEC", options=[("Timestamp", (1, 2)), ("EOL", None)])
+    frames = {
+        "tcp4": (1, 20, IP(**V4, id=0xFFFE, flags="DF") / tcp / payload(1000)),
+        "tcp4-options": (1, 24, IP(**V4, options=[IPOption_Router_Alert()]) / tcp / payload(1000)),
+        "tcp6": (1, 40, IPv6(**V6) / tcp / payload(1001)),
+        "tcp6-extensions": (1, 56, IPv6(**V6) / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / tcp / payload(999)),
+        "udp4": (2, 20, IP(**V4) / UDP() / payload(1000)),
+        "udp6": (2, 40, IPv6(**V6) / UDP() / payload(1001)),
+        "alone-udp4": (0, 20, IP(**V4) / UDP() / payload(99)),
+        "alone-tcp6": (0, 40, IPv6(**V6) / TCP() / payload(0)),
+    }
+    for label, (gso, start, packet) in frames.items():
+        offset = 16 if TCP in packet else 6
+        for size in (1, 333):
+            yield f"{label}-{size}", bytes([gso | 0x30]) + number(size) + number(start) + number(offset) + bytes(packet)
+
+
+def icmp() -> Iterator[Seed]:
+    """A byte that chooses what is done, a size (an MTU), then the packet."""
+    mss = TCP(flags="S", options=[("NOP", None), ("MSS", 1460), ("SAckOK", b""), ("WScale", 7)])
+    packets = {
+        "syn4": IP(**V4) / mss,
+        "syn6": IPv6(**V6) / IPv6ExtHdrDestOpt() / mss,
+        "udp4": IP(**V4, options=[IPOption_Router_Alert()]) / UDP() / payload(700),
+        "fragment4": IP(**V4, id=7, frag=5, flags="MF") / payload(704),
+        "fragment6": IPv6(**V6) / IPv6ExtHdrFragment(offset=5, nh=17) / payload(40),
+        "echo4": IP(**V4) / ICMP() / payload(56),
+        "error4": IP(**V4) / ICMP(type=3) / payload(28),
+        "echo6": IPv6(**V6) / ICMPv6EchoRequest() / payload(56),
+    }
+    for label, packet in packets.items():
+        yield label, b"\0" + number(576) + bytes(packet)
+
+
+SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {"segment": segment, "icmp": icmp}
+
+if __name__ == "__main__":
+    for name, make in SEEDS.items():
+        (CORPUS / name).mkdir(parents=True, exist_ok=True)
+        for label, data in make():
+            (CORPUS / name / label).write_bytes(data)

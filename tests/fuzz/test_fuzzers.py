@@ -1,0 +1,44 @@
+"""A fixed number of inputs, and the whole corpus, for every libFuzzer harness; `./run fuzz` runs them for long.
+
+LISPFAST_FUZZ multiplies the inputs; LISPFAST_FUZZ_SEED chooses others.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import seeds
+from fuzzers import CORPUS, HARNESSES, build, command, why_not
+
+INPUTS = 200_000 * int(os.environ.get("LISPFAST_FUZZ", "1"))
+SEED = os.environ.get("LISPFAST_FUZZ_SEED", "1")
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    directory = tmp_path_factory.mktemp("fuzz")
+    if reason := why_not(directory):
+        pytest.skip(reason)
+    return build(HARNESSES, directory)
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_no_input_is_a_finding(programs: dict[str, Path], name: str, tmp_path: Path) -> None:
+    arguments = command(programs[name], tmp_path / "learned", f"-runs={INPUTS}", f"-seed={SEED}")
+    done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=110)
+    assert done.returncode == 0, done.stderr[-6000:]
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_a_harness_has_a_corpus(name: str) -> None:
+    kept = CORPUS / name.removeprefix("fuzz_")
+    assert any(kept.iterdir())
+
+
+@pytest.mark.parametrize("name", seeds.SEEDS)
+def test_the_seeds_are_in_the_corpus(name: str) -> None:
+    for label, data in seeds.SEEDS[name]():
+        assert (CORPUS / name / label).read_bytes() == data

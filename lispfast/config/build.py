@@ -10,11 +10,13 @@ from lispfast.config.grammar import Assignment, Section
 from lispfast.config.problems import Report, did_you_mean, quote
 from lispfast.config.reader import Reader
 from lispfast.config.schema import DEBUG_LEVELS, DEFAULT_PRIORITY, DEFAULT_WEIGHT, Option
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
     AddressLocator,
     DatabaseMapping,
+    Forwarding,
     InterfaceLocator,
     MapServerSettings,
     Mode,
@@ -23,6 +25,7 @@ from lispfast.model.settings import (
     Settings,
     Site,
     TunnelRoutes,
+    UdpChecksum,
 )
 from lispfast.model.units import Minutes, Seconds
 
@@ -111,9 +114,6 @@ def _general(top: Reader) -> Settings:
     usual = Settings(Mode.MN)
     if top.has("operating-mode"):
         top.flag("router-mode")
-    if top.choice("encapsulation") == "VXLAN-GPE":
-        span = top.value_span("encapsulation")
-        top.report.warning(span, "encapsulation VXLAN-GPE is not supported yet", "LISP is used")
     debug = top.choice("debug")
     retries = top.number("map-request-retries")
     routes = top.choice("tunnel-routes")
@@ -122,9 +122,29 @@ def _general(top: Reader) -> Settings:
         debug=usual.debug if debug is None else DEBUG_LEVELS[debug],
         map_request_retries=usual.map_request_retries if retries is None else retries,
         tunnel_routes=usual.tunnel_routes if routes is None else TunnelRoutes(routes),
+        forwarding=_forwarding(top, usual.forwarding),
         state_dir=top.path("state-dir"),
         control_socket=top.path("control-socket"),
     )
+
+
+def _forwarding(top: Reader, usual: Forwarding) -> Forwarding:
+    """The keys of the data plane."""
+    offload, clamp = top.flag("offload"), top.flag("mss-clamp")
+    workers, ports = top.count("workers"), top.number("source-ports")
+    checksum, form = top.choice("udp-checksum"), _own_form(top)
+    if offload is None or clamp is None or workers is None or ports is None or checksum is None or form is None:
+        return usual
+    return Forwarding(offload, workers, ports, UdpChecksum(checksum), clamp, form)
+
+
+def _own_form(top: Reader) -> Encapsulation | None:
+    """The form of every locator that names none itself."""
+    if (top.text("encapsulation") or "").upper() == Encapsulation.LISP_GPE:
+        hint = "name it in the proxy-etr or rloc-address that is known to take it"
+        top.error(top.value_span("encapsulation"), "LISP-GPE is not for everybody (RFC 9305 section 5)", hint)
+        return None
+    return top.encapsulation()
 
 
 def _map_server(reader: Reader, draft: Draft) -> None:
@@ -136,9 +156,10 @@ def _map_server(reader: Reader, draft: Draft) -> None:
 
 def _proxy_etr(reader: Reader, draft: Draft, versions: tuple[int, ...]) -> None:
     address, priority, weight = reader.address("address"), reader.number("priority"), reader.number("weight")
+    form = reader.encapsulation()
     if address is None or priority is None or weight is None:
         return
-    draft.proxy_etrs.append(Placed(ProxyEtr(address, priority, weight, versions), reader.value_span("address")))
+    draft.proxy_etrs.append(Placed(ProxyEtr(address, priority, weight, versions, form), reader.value_span("address")))
 
 
 def _probing(reader: Reader) -> Probing:
@@ -229,12 +250,14 @@ def _address_locators(reader: Reader, draft: Draft) -> tuple[Locator, ...] | Non
     found: list[Locator] = []
     sound = True
     for option, section in reader.sections:
-        placed = _locator(Reader(section, option.inside, reader.report, reader.section.name), option)
+        nested = Reader(section, option.inside, reader.report, reader.section.name)
+        form = nested.encapsulation() if "encapsulation" in nested.rows else None
+        placed = _locator(nested, option)
         if placed is None or not isinstance(placed.value, AddressLocator):
             sound = False
             continue
         locator = placed.value
-        found.append(Locator(locator.address, locator.priority, locator.weight))
+        found.append(Locator(locator.address, locator.priority, locator.weight, encapsulation=form))
         draft.foreign_locators.append(Placed(locator.address, placed.span))
     if len(found) > MAX_LOCATORS:
         reader.error(reader.span, f"{reader.section.name} has more than {MAX_LOCATORS} locators")
@@ -245,10 +268,13 @@ def _address_locators(reader: Reader, draft: Draft) -> tuple[Locator, ...] | Non
 def _static_map_cache(reader: Reader, draft: Draft) -> None:
     prefix, locators = reader.prefix(), _address_locators(reader, draft)
     rloc, priority, weight = reader.address("rloc"), reader.number("priority"), reader.number("weight")
+    form = reader.encapsulation()
+    if reader.has("encapsulation") and not reader.has("rloc"):
+        reader.report.warning(reader.value_span("encapsulation"), "encapsulation does nothing without rloc")
     if prefix is None or locators is None or priority is None or weight is None or not reader.sound:
         return
     if rloc is not None:
-        locators = (Locator(rloc, priority, weight), *locators)
+        locators = (Locator(rloc, priority, weight, encapsulation=form), *locators)
         draft.foreign_locators.append(Placed(rloc, reader.value_span("rloc")))
     if not locators:
         reader.error(reader.span, f"static-map-cache {prefix} has no locator", "rloc-address { address = ... }")

@@ -7,12 +7,13 @@ from typing import TypeVar
 
 from lispfast.config.grammar import Assignment, Entry, Section, Value
 from lispfast.config.problems import Report, Span, did_you_mean, nearest, quote
-from lispfast.config.schema import KEY_TYPES, Kind, Option, options
+from lispfast.config.schema import KEY_TYPES, WRONG_PLACE, Kind, Option, options
 from lispfast.config.values import (
     SOCKET_PATH_LENGTH,
     BadValueError,
     read_address,
     read_choice,
+    read_count,
     read_flag,
     read_interface,
     read_key_type,
@@ -23,6 +24,7 @@ from lispfast.config.values import (
     refuse_placeholder,
 )
 from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.settings import Key, KeyType
 
 T = TypeVar("T")
@@ -109,7 +111,9 @@ class Reader:
         if meant:
             self.mistyped.setdefault(meant, entry.span)
         hint = f'did you mean "{meant}"?' if meant else ""
-        if self.section.name and entry.name in options(""):
+        if self.section.name and entry.name in WRONG_PLACE:
+            hint = WRONG_PLACE[entry.name]
+        elif self.section.name and entry.name in options(""):
             hint = "is a } missing before it?"
         elif self.section.name and not hint and entry.name in options(self._parent):
             hint = f"it belongs in {self._parent or 'no section'}"
@@ -170,6 +174,11 @@ class Reader:
         option = self.rows[name]
         return self._one(name, lambda text: read_number(text, option.low, option.high))
 
+    def count(self, name: str) -> int | None:
+        """A number in the row's range, 0 for `auto`."""
+        option = self.rows[name]
+        return self._one(name, lambda text: read_count(text, option.low, option.high))
+
     def flag(self, name: str) -> bool | None:
         """A boolean."""
         return self._one(name, read_flag)
@@ -178,6 +187,11 @@ class Reader:
         """One of the row's words."""
         choices = self.rows[name].choices
         return self._one(name, lambda text: read_choice(text, choices))
+
+    def encapsulation(self) -> Encapsulation | None:
+        """The form that the section names; None where it names none."""
+        word = self.choice("encapsulation")
+        return None if word is None else Encapsulation(word)
 
     def text(self, name: str) -> str | None:
         """Whatever stands there, if it is no placeholder."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from lispfast.config.schema import KEY_TYPES
+from lispfast.config.schema import AUTO, KEY_TYPES
 from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Locator, Mapping
 from lispfast.model.settings import (
     AddressLocator,
     DatabaseMapping,
+    Forwarding,
     InterfaceLocator,
     Key,
     MapServerSettings,
@@ -49,10 +51,22 @@ def _general(settings: Settings) -> Iterator[tuple[str, object]]:
     yield "debug", settings.debug
     yield "map-request-retries", settings.map_request_retries
     yield "tunnel-routes", settings.tunnel_routes.value
+    yield from _forwarding(settings.forwarding)
     if settings.state_dir is not None:
         yield "state-dir", _quoted(settings.state_dir)
     if settings.control_socket is not None:
         yield "control-socket", _quoted(settings.control_socket)
+
+
+def _forwarding(forwarding: Forwarding) -> Pairs:
+    return (
+        ("encapsulation", forwarding.encapsulation.value),
+        ("offload", _flag(forwarding.offload)),
+        ("workers", forwarding.workers or AUTO),
+        ("source-ports", forwarding.source_ports),
+        ("udp-checksum", forwarding.udp_checksum.value),
+        ("mss-clamp", _flag(forwarding.mss_clamp)),
+    )
 
 
 def _probing(settings: Settings) -> Pairs:
@@ -87,8 +101,12 @@ def _locator(locator: InterfaceLocator | AddressLocator | Locator) -> str:
     if isinstance(locator, InterfaceLocator):
         own = (("interface", _quoted(locator.interface)), ("ip_version", locator.version))
         return _section("rloc-iface", (*own, *policy))
-    local = (("local", _flag(locator.local)),) if isinstance(locator, AddressLocator) else ()
-    return _section("rloc-address", (("address", locator.address), *policy, *local))
+    last = (("local", _flag(locator.local)),) if isinstance(locator, AddressLocator) else _form(locator.encapsulation)
+    return _section("rloc-address", (("address", locator.address), *policy, *last))
+
+
+def _form(encapsulation: Encapsulation | None) -> Pairs:
+    return () if encapsulation is None else (("encapsulation", encapsulation.value),)
 
 
 def _mapping(name: str, mapping: Mapping, *, with_ttl: bool) -> str:
@@ -98,7 +116,7 @@ def _mapping(name: str, mapping: Mapping, *, with_ttl: bool) -> str:
 
 def _proxy_etr(proxy: ProxyEtr) -> str:
     pairs = (("address", proxy.address), ("priority", proxy.priority), ("weight", proxy.weight))
-    return _section(_PROXY_SECTIONS[proxy.versions], pairs)
+    return _section(_PROXY_SECTIONS[proxy.versions], (*pairs, *_form(proxy.encapsulation)))
 
 
 def _prefix(prefix: EidPrefix) -> Pairs:

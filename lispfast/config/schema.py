@@ -7,11 +7,13 @@ brought the key; a few stand in no release's example but were read by its parser
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 
-from lispfast.model.settings import DEFAULT_TTL, KeyType, Mode, Probing, Settings, TunnelRoutes
+from lispfast.model.encapsulation import Encapsulation
+from lispfast.model.settings import DEFAULT_TTL, KeyType, Mode, Probing, Settings, TunnelRoutes, UdpChecksum
 
 
 class Kind(Enum):
@@ -20,6 +22,7 @@ class Kind(Enum):
     ADDRESS = "an address"
     PREFIX = "an EID-prefix"
     NUMBER = "a number"
+    COUNT = "auto or a number"
     FLAG = "on or off"
     CHOICE = "one of its words"
     TEXT = "a text"
@@ -64,6 +67,9 @@ MAX_TTL = 0x7FFFFFFF  # a peer implementation takes the topmost bit of a record 
 MAX_RETRIES = 10  # one every 2 s: nobody waits longer for a first packet
 MAX_PROBE_RETRIES = 5  # as every release has it
 MAX_INTERVAL = 86400  # a day, in seconds
+MAX_WORKERS = 64  # as many readers as the data plane's table has; a core each, and nobody has more for this
+MAX_SOURCE_PORTS = 64  # sockets of one worker and family; more flows than that share ports without harm
+AUTO = "auto"
 
 KEY_TYPES = {
     "1": KeyType.HMAC_SHA1,
@@ -75,8 +81,19 @@ KEY_TYPES = {
 }
 DEBUG_LEVELS = {"off": 0, "false": 0, "no": 0, "on": 1, "true": 1, "yes": 1, "0": 0, "1": 1, "2": 2, "3": 3}
 
+OWN_FORMS = (Encapsulation.LISP, Encapsulation.VXLAN_GPE)
+"""What a node may send to everybody: LISP-GPE goes only where it is known to be taken (RFC 9305 section 5)."""
+
+WRONG_PLACE = {"encapsulation": "of one locator: in proxy-etr, or in the rloc-address of static-map-cache"}
+"""Where a key belongs that would be a mistake of another kind than a missing brace."""
+
 _MN = Settings(Mode.MN)
+_SENT = _MN.forwarding
 _PROBING = Probing()
+
+
+def _word(name: str, doc: str, first: str, default: str | None, choices: Iterable[str]) -> Option:
+    return Option(name, Kind.CHOICE, doc, first, default, choices=tuple(choices))
 
 
 def _row(name: str, kind: Kind, doc: str, first: str, default: str | int | bool | None = None) -> Option:
@@ -114,15 +131,14 @@ _IID = _number("iid", "The instance-ID of the EID-prefix.", "0.2.4", 0, 0, MAX_I
 _TTL = _number("ttl", "Minutes that others may keep the mapping.", "1.2.1", int(DEFAULT_TTL), 1, MAX_TTL)
 _PRIORITY = _number("priority", "The lowest is used; 255 is never used.", "0.1.0", DEFAULT_PRIORITY)
 _WEIGHT = _number("weight", "The share of traffic among equal priorities.", "0.1.0", DEFAULT_WEIGHT)
-_KEY_TYPE = replace(
-    _row("key-type", Kind.CHOICE, "1 or hmac-sha-1, 2 or hmac-sha-256.", "0.1.0", "1"), choices=tuple(KEY_TYPES)
-)
+_KEY_TYPE = _word("key-type", "1 or hmac-sha-1, 2 or hmac-sha-256.", "0.1.0", "1", KEY_TYPES)
 _KEY = _needed("key", Kind.SECRET, "The password shared with the other side.", "0.1.0")
 _KEY_ID = _number("key-id", "The Key ID that goes with the key.", OURS, 0)
-_IP_VERSION = replace(
-    _row("ip_version", Kind.CHOICE, "4 or 6: which address of the interface.", "0.5.0", "4"), choices=("4", "6")
-)
+_IP_VERSION = _word("ip_version", "4 or 6: which address of the interface.", "0.5.0", "4", ("4", "6"))
 _RLOC_ADDRESS = _section("rloc-address", "A locator given as an address.", "0.5.0")
+_CACHED_RLOC = _section("rloc-address", "A locator.", "0.5.0", "static-map-cache rloc-address")
+_LOCAL = _row("local", Kind.FLAG, "off: another node's RLOC; needs proxy-reply.", "1.3.0", True)
+_FORM = _word("encapsulation", "The form of packets to it, where not the node's own.", OURS, None, Encapsulation)
 
 _SITE_ID = "the xTR-ID and Site-ID come with NAT traversal"
 _LATER = "remove it"
@@ -131,17 +147,9 @@ _RTR = "a re-encapsulating tunnel router is not supported yet"
 
 SCHEMA: dict[str, tuple[Option, ...]] = {
     "": (
-        _fixed(
-            replace(
-                _row("operating-mode", Kind.CHOICE, "MN: a mobile node. MS: a Map-Server and Map-Resolver.", "0.5.0"),
-                choices=tuple(Mode),
-            )
-        ),
+        _fixed(_word("operating-mode", "MN: a mobile node. MS: a Map-Server and Map-Resolver.", "0.5.0", None, Mode)),
         _fixed(_row("router-mode", Kind.FLAG, "off: a mobile node; on, a tunnel router, is not there yet.", "0.4.0")),
-        replace(
-            _row("debug", Kind.CHOICE, "How much to log, 0 to 3; off is 0, on is 1.", "0.1.0", str(_MN.debug)),
-            choices=tuple(DEBUG_LEVELS),
-        ),
+        _word("debug", "How much to log, 0 to 3; off is 0, on is 1.", "0.1.0", str(_MN.debug), DEBUG_LEVELS),
         _number(
             "map-request-retries",
             "How many Map-Requests follow one that got no answer.",
@@ -151,16 +159,15 @@ SCHEMA: dict[str, tuple[Option, ...]] = {
             MAX_RETRIES,
         ),
         _fixed(
-            replace(
-                _row("encapsulation", Kind.CHOICE, "LISP; VXLAN-GPE is not there yet.", "1.0.0", "LISP"),
-                choices=("LISP", "VXLAN-GPE"),
-            )
+            _word("encapsulation", "LISP on UDP 4341 or VXLAN-GPE on 4790.", "1.0.0", _SENT.encapsulation, OWN_FORMS)
         ),
+        _fixed(_row("offload", Kind.FLAG, "Many packets in one system call.", OURS, _SENT.offload)),
+        _fixed(Option("workers", Kind.COUNT, "Threads that forward, or auto.", OURS, AUTO, 1, MAX_WORKERS)),
+        _fixed(_number("source-ports", "Outer UDP ones.", OURS, _SENT.source_ports, 1, MAX_SOURCE_PORTS)),
+        _fixed(_word("udp-checksum", "The outer one: auto, zero or on.", OURS, _SENT.udp_checksum, UdpChecksum)),
+        _fixed(_row("mss-clamp", Kind.FLAG, "Lower the MSS of TCP to what fits the tunnel.", OURS, _SENT.mss_clamp)),
         _fixed(
-            replace(
-                _row("tunnel-routes", Kind.CHOICE, "default, or halves: 0/1 and 128/1.", OURS, _MN.tunnel_routes.value),
-                choices=tuple(TunnelRoutes),
-            )
+            _word("tunnel-routes", "default, or halves: 0/1 and 128/1.", OURS, _MN.tunnel_routes.value, TunnelRoutes)
         ),
         _fixed(_row("state-dir", Kind.PATH, "Where the daemon keeps what must survive a restart.", OURS)),
         _fixed(_row("control-socket", Kind.PATH, "The unix socket that lispctl talks to.", OURS)),
@@ -234,17 +241,19 @@ SCHEMA: dict[str, tuple[Option, ...]] = {
         _ADDRESS,
         _PRIORITY,
         _WEIGHT,
-        _row("local", Kind.FLAG, "off: another node's RLOC; needs proxy-reply.", "1.3.0", True),
+        _LOCAL,
     ),
+    "static-map-cache rloc-address": (_ADDRESS, _PRIORITY, _WEIGHT, _LOCAL, _FORM),
     "static-map-cache": (
         _PREFIX,
         _IID,
-        _RLOC_ADDRESS,
+        _CACHED_RLOC,
         _row("rloc", Kind.ADDRESS, "Its one locator (early form).", "0.1.0"),
         replace(_PRIORITY, doc="Early form: of rloc."),
         replace(_WEIGHT, doc="Early form: of rloc."),
+        replace(_FORM, doc="Early form: of rloc."),
     ),
-    "proxy-etr": (_ADDRESS, _PRIORITY, _WEIGHT),
+    "proxy-etr": (_ADDRESS, _PRIORITY, _WEIGHT, _FORM),
     "rloc-probing": (
         _number(
             "rloc-probe-interval", "Seconds; 0 turns probing off.", "0.3.3", int(_PROBING.interval), 0, MAX_INTERVAL

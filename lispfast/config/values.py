@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
 from lispfast.config.grammar import Value
 from lispfast.config.problems import did_you_mean, quote
-from lispfast.config.schema import Kind, Option
+from lispfast.config.schema import AUTO, Kind, Option
 from lispfast.model.addresses import Address, EidPrefix, Network
 from lispfast.model.settings import KeyType
 from lispfast.model.units import InstanceId
@@ -31,6 +31,7 @@ _ASKED = {
     Kind.ADDRESS: "put an address here",
     Kind.PREFIX: "put an EID-prefix here: address/length",
     Kind.NUMBER: "put a number here",
+    Kind.COUNT: "put auto or a number here",
     Kind.FLAG: "put on or off here",
     Kind.INTERFACE: "put an interface name here",
     Kind.SECRET: "put a password here, in quotes if it has spaces",
@@ -128,6 +129,16 @@ def read_number(text: str, low: int, high: int) -> int:
     if not low <= number <= high:
         raise BadValueError(f"{quote(text)} is out of range", f"{low} to {high}")
     return number
+
+
+def read_count(text: str, low: int, high: int) -> int:
+    """A number within a range, or 0 for `auto`."""
+    if text.lower() == AUTO:
+        return 0
+    if _NUMBER.fullmatch(text):
+        return read_number(text, low, high)
+    hint = did_you_mean(text, (AUTO,)) or f"auto, or {low} to {high}"
+    raise BadValueError(f"{quote(text)} is neither auto nor a number", hint)
 
 
 def read_flag(text: str) -> bool:

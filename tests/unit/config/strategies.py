@@ -6,13 +6,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from hypothesis import strategies as st
 
-from lispfast.config.schema import MAX_INSTANCE_ID, MAX_TTL, SCHEMA
+from lispfast.config.schema import MAX_INSTANCE_ID, MAX_SOURCE_PORTS, MAX_TTL, MAX_WORKERS, OWN_FORMS, SCHEMA
 from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
     AddressLocator,
     DatabaseMapping,
+    Forwarding,
     InterfaceLocator,
     Key,
     KeyType,
@@ -23,6 +25,7 @@ from lispfast.model.settings import (
     Settings,
     Site,
     TunnelRoutes,
+    UdpChecksum,
 )
 from lispfast.model.units import InstanceId, Minutes, Seconds
 
@@ -61,7 +64,7 @@ _paths = st.text(st.characters(blacklist_characters="\0", blacklist_categories=(
 _keys = st.builds(Key, st.binary(min_size=1, max_size=9), st.sampled_from(KeyType), st.integers(0, 255))
 _interface_locators = st.builds(InterfaceLocator, _names, st.sampled_from([4, 6]), _bytes, _bytes)
 _address_locators = st.builds(AddressLocator, _servers, _bytes, _bytes)
-_foreign = st.lists(st.builds(Locator, _servers, _bytes, _bytes), min_size=1, max_size=3).map(tuple)
+_forms = st.none() | st.sampled_from(Encapsulation)
 _ttls = st.integers(1, MAX_TTL).map(Minutes)
 
 
@@ -84,7 +87,7 @@ _map_servers = st.lists(
     st.builds(MapServerSettings, _servers, _keys, st.booleans()), min_size=1, max_size=2, unique_by=lambda s: s.address
 )
 _proxies = st.lists(
-    st.builds(ProxyEtr, _servers, _bytes, _bytes, st.sampled_from([(4, 6), (4,), (6,)])),
+    st.builds(ProxyEtr, _servers, _bytes, _bytes, st.sampled_from([(4, 6), (4,), (6,)]), _forms),
     max_size=2,
     unique_by=lambda p: p.address,
 )
@@ -93,8 +96,22 @@ _probings = st.tuples(st.integers(0, 900), st.integers(0, 5), st.integers(1, 900
 )
 
 
-def _mappings(ttl: st.SearchStrategy[Minutes]) -> st.SearchStrategy[tuple[Mapping, ...]]:
-    mapping = st.builds(Mapping, _eids, _foreign, ttl)
+_forwarding = st.builds(
+    Forwarding,
+    st.booleans(),
+    st.integers(0, MAX_WORKERS),
+    st.integers(1, MAX_SOURCE_PORTS),
+    st.sampled_from(UdpChecksum),
+    st.booleans(),
+    st.sampled_from(OWN_FORMS),
+)
+
+
+def _mappings(
+    ttl: st.SearchStrategy[Minutes], forms: st.SearchStrategy[Encapsulation | None]
+) -> st.SearchStrategy[tuple[Mapping, ...]]:
+    locator = st.builds(Locator, _servers, _bytes, _bytes, encapsulation=forms)
+    mapping = st.builds(Mapping, _eids, st.lists(locator, min_size=1, max_size=3).map(tuple), ttl)
     return st.lists(mapping, max_size=2, unique_by=lambda m: m.prefix).map(tuple)
 
 
@@ -108,10 +125,11 @@ def nodes() -> st.SearchStrategy[Settings]:
         database=_databases,
         proxy_etrs=_proxies.map(tuple),
         proxy_itrs=st.lists(_servers, max_size=3, unique=True).map(tuple),
-        static_map_cache=_mappings(st.just(DEFAULT_TTL)),
+        static_map_cache=_mappings(st.just(DEFAULT_TTL), _forms),
         probing=_probings,
         map_request_retries=st.integers(0, 10),
         tunnel_routes=st.sampled_from(TunnelRoutes),
+        forwarding=_forwarding,
         debug=st.integers(0, 3),
         state_dir=st.none() | _paths,
         control_socket=st.none() | _paths.map(lambda path: path[:20]),
@@ -125,6 +143,6 @@ def servers() -> st.SearchStrategy[Settings]:
         Settings,
         st.just(Mode.MS),
         sites=st.lists(site, min_size=1, max_size=3, unique_by=lambda s: s.prefix).map(tuple),
-        static_registrations=_mappings(_ttls),
+        static_registrations=_mappings(_ttls, st.none()),
         debug=st.integers(0, 3),
     )

@@ -5,11 +5,13 @@ from ipaddress import ip_address
 import pytest
 
 from lispfast.model.addresses import EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
     AddressLocator,
     DatabaseMapping,
+    Forwarding,
     InterfaceLocator,
     Key,
     KeyType,
@@ -20,10 +22,11 @@ from lispfast.model.settings import (
     Settings,
     Site,
     TunnelRoutes,
+    UdpChecksum,
 )
 from lispfast.model.units import Minutes, Seconds
 
-from .samples import MAP_SERVER, MAPPING, NODE, RESOLVER, SERVER, settings
+from .samples import MAP_SERVER, MAPPING, NODE, RESOLVER, SERVER, said_after_node, settings
 
 SECRET = Key(b"secret", KeyType.HMAC_SHA1)
 V4 = EidPrefix.parse("203.0.113.7/32")
@@ -64,6 +67,35 @@ def test_general_keys() -> None:
     assert found.map_request_retries == 3
     assert found.tunnel_routes is TunnelRoutes.HALVES
     assert (found.state_dir, found.control_socket) == ("/var/lib/x", "/run/x y")
+
+
+def test_the_keys_of_the_data_plane() -> None:
+    assert settings(NODE).forwarding == Forwarding()
+    text = "offload = off workers = 3 source-ports = 1 udp-checksum = zero mss-clamp = yes encapsulation = vxlan-gpe"
+    expected = Forwarding(False, 3, 1, UdpChecksum.ZERO, True, Encapsulation.VXLAN_GPE)
+    assert settings(NODE + text).forwarding == expected
+    assert settings(NODE + "workers = Auto").forwarding.workers == 0
+
+
+def test_the_form_of_a_locator_is_the_nodes_own_unless_it_is_named() -> None:
+    text = """static-map-cache { eid-prefix = 192.0.2.0/25 rloc = 198.51.100.7 encapsulation = lisp-gpe
+            rloc-address { address = 198.51.100.8 }
+            rloc-address { address = 198.51.100.9 encapsulation = VXLAN-GPE } }
+        proxy-etr { address = 192.0.2.1 encapsulation = LISP-GPE }
+        proxy-etr-ipv6 { address = 192.0.2.2 }"""
+    found = settings(NODE + "encapsulation = VXLAN-GPE\n" + text)
+    (mapping,) = found.static_map_cache
+    forms = [Encapsulation.LISP_GPE, None, Encapsulation.VXLAN_GPE]
+    assert [locator.encapsulation for locator in mapping.locators] == forms
+    assert [proxy.encapsulation for proxy in found.proxy_etrs] == [Encapsulation.LISP_GPE, None]
+
+
+def test_our_own_locators_name_no_form() -> None:
+    """Whoever sends to them chooses it."""
+    text = "database-mapping { eid-prefix = 203.0.113.9/32 rloc-address { address = 192.0.2.9 encapsulation = LISP } }"
+    (problem,) = said_after_node(text)
+    assert problem.endswith('unknown key "encapsulation" in rloc-address (of one locator: in proxy-etr, or in the '
+                            'rloc-address of static-map-cache)')  # fmt: skip
 
 
 def test_probing() -> None:

@@ -4,8 +4,9 @@
 
 #include "checksum.h"
 
-/* From RFC 792, RFC 1812 (4) and RFC 4443 (6). */
-enum { UNREACHABLE4 = 3, UNREACHABLE6 = 1, ECHO_REPLY = 0, ECHO = 8, TIMESTAMP = 13, INFORMATION_REPLY = 16 };
+/* From RFC 792, RFC 1812 and RFC 1191 (4), and RFC 4443 (6). */
+enum { UNREACHABLE4 = 3, FRAGMENTATION_NEEDED = 4, ECHO_REPLY = 0, ECHO = 8, TIMESTAMP = 13, INFORMATION_REPLY = 16 };
+enum { UNREACHABLE6 = 1, TOO_BIG6 = 2 };
 enum { ICMPV6_INFORMATIONAL = 128, ANSWER4_MAX = 576, ICMP_HEADER = 8 };
 static const uint8_t codes[LF_ICMP_CODES][2] = {[LF_ICMP_NO_ROUTE] = {0, 0}, [LF_ICMP_PROHIBITED] = {13, 1}};
 
@@ -38,7 +39,14 @@ static void store_checksum(uint8_t *at, uint64_t sum)
     memcpy(at, &checksum, 2);
 }
 
-static size_t unreachable4(uint8_t *answer, const struct lf_packet *packet, uint8_t code)
+static void store32(uint8_t *at, uint32_t value)
+{
+    lf_store16(at, (uint16_t)(value >> 16));
+    lf_store16(at + 2, (uint16_t)value);
+}
+
+/* Destination unreachable with this code; `value` is what the header says after the checksum. */
+static size_t error4(uint8_t *answer, const struct lf_packet *packet, uint8_t code, uint32_t value)
 {
     size_t room = ANSWER4_MAX - LF_IPV4_HEADER - ICMP_HEADER;
     size_t quoted = packet->length < room ? packet->length : room;
@@ -57,12 +65,13 @@ static size_t unreachable4(uint8_t *answer, const struct lf_packet *packet, uint
 
     icmp[0] = UNREACHABLE4;
     icmp[1] = code;
+    store32(icmp + 4, value);
     memcpy(icmp + ICMP_HEADER, packet->data, quoted);
     store_checksum(icmp + 2, lf_checksum_add(0, icmp, ICMP_HEADER + quoted));
     return length;
 }
 
-static size_t unreachable6(uint8_t *answer, const struct lf_packet *packet, uint8_t code)
+static size_t error6(uint8_t *answer, const struct lf_packet *packet, uint8_t type, uint8_t code, uint32_t value)
 {
     size_t room = LF_ICMP_MAX - LF_IPV6_HEADER - ICMP_HEADER;
     size_t quoted = packet->length < room ? packet->length : room;
@@ -78,8 +87,9 @@ static size_t unreachable6(uint8_t *answer, const struct lf_packet *packet, uint
 
     uint8_t *icmp = answer + LF_IPV6_HEADER;
 
-    icmp[0] = UNREACHABLE6;
+    icmp[0] = type;
     icmp[1] = code;
+    store32(icmp + 4, value);
     memcpy(icmp + ICMP_HEADER, packet->data, quoted);
 
     const uint8_t pseudo[8] = {0, 0, (uint8_t)(payload >> 8), (uint8_t)payload, 0, 0, 0, LF_ICMPV6};
@@ -95,8 +105,17 @@ size_t lf_icmp_unreachable(uint8_t *answer, const struct lf_packet *packet, enum
     if (!answerable(packet) || code >= LF_ICMP_CODES)
         return 0;
     if (packet->family == 4)
-        return unreachable4(answer, packet, codes[code][0]);
-    return unreachable6(answer, packet, codes[code][1]);
+        return error4(answer, packet, codes[code][0], 0);
+    return error6(answer, packet, UNREACHABLE6, codes[code][1], 0);
+}
+
+size_t lf_icmp_too_big(uint8_t *answer, const struct lf_packet *packet, size_t mtu)
+{
+    if (!answerable(packet))
+        return 0;
+    if (packet->family == 4)
+        return error4(answer, packet, FRAGMENTATION_NEEDED, mtu < UINT16_MAX ? (uint32_t)mtu : UINT16_MAX);
+    return error6(answer, packet, TOO_BIG6, 0, (uint32_t)mtu);
 }
 
 bool lf_bucket_take(struct lf_bucket *bucket, uint64_t now_ms)

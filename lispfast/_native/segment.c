@@ -48,8 +48,8 @@ static size_t transport_header(enum lf_gso gso, const uint8_t *header, size_t ro
     return size < TCP_HEADER || size > room ? 0 : size;
 }
 
-/* The pseudo header without its length. Where the checksum is partial its field has the sum, with the length of the whole
- * frame: behind a routing header the destination that counts is not the one in the IPv6 header. */
+/* The pseudo header without its length. Where the checksum is partial its field has the sum, with the length of the
+ * whole frame: behind a routing header the destination that counts is not the one in the IPv6 header. */
 static uint64_t pseudo_sum(const struct lf_frame *frame, const struct lf_packet *packet, size_t transport)
 {
     if (frame->partial)

@@ -42,7 +42,7 @@ def segment() -> Iterator[Seed]:
 
 
 def icmp() -> Iterator[Seed]:
-    """A byte that chooses what is done, a size (an MTU), then the packet."""
+    """An MTU, then the packet."""
     mss = TCP(flags="S", options=[("NOP", None), ("MSS", 1460), ("SAckOK", b""), ("WScale", 7)])
     packets = {
         "syn4": IP(**V4) / mss,
@@ -55,7 +55,7 @@ def icmp() -> Iterator[Seed]:
         "echo6": IPv6(**V6) / ICMPv6EchoRequest() / payload(56),
     }
     for label, packet in packets.items():
-        yield label, b"\0" + number(576) + bytes(packet)
+        yield label, number(576) + bytes(packet)
 
 
 SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {"segment": segment, "icmp": icmp}

@@ -49,6 +49,7 @@ cdef extern from "_native/table.h" nogil:
         uint8_t priority
         uint8_t weight
         uint8_t header[8]
+        uint8_t form
         uint16_t port
         uint16_t mtu
 
@@ -61,6 +62,8 @@ cdef extern from "_native/table.h" nogil:
     struct lf_use:
         uint64_t packets
         uint64_t bytes
+        uint64_t packets_in
+        uint64_t bytes_in
         uint64_t drops
         uint64_t last_ms
 
@@ -102,10 +105,17 @@ cdef extern from "_native/transaction.h" nogil:
 
 
 cdef extern from "_native/ring.h" nogil:
+    enum lf_punt_kind:
+        LF_PUNT_MISS
+        LF_PUNT_PATH_MTU
+        LF_PUNT_PLAIN
+
     struct lf_punt:
+        lf_punt_kind kind
         lf_address destination
         lf_address source
         uint32_t iid
+        uint32_t value
 
 
 cdef extern from "_native/counters.h" nogil:
@@ -119,11 +129,36 @@ cdef extern from "_native/counters.h" nogil:
         uint64_t staged
 
 
+cdef extern from "_native/options.h" nogil:
+    enum lf_checksum_policy:
+        LF_CHECKSUM_AUTO
+        LF_CHECKSUM_ZERO
+        LF_CHECKSUM_ON
+
+    struct lf_options:
+        uint16_t port
+        uint16_t vxlan_port
+        unsigned source_ports
+        lf_checksum_policy checksum
+        bint offload
+        bint mss_clamp
+        bint framed
+
+    struct lf_features:
+        bint vnet
+        bint tso
+        bint uso
+        bint gro
+        unsigned segments
+        bint steered
+        int steer_error
+
+
 cdef extern from "_native/engine.h" nogil:
     struct lf_engine:
         pass
 
-    lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port)
+    lf_engine *lf_engine_new(const int *tuns, unsigned workers, const lf_options *options)
     void lf_engine_free(lf_engine *engine)
     int lf_engine_start(lf_engine *engine)
     void lf_engine_stop(lf_engine *engine)
@@ -135,6 +170,7 @@ cdef extern from "_native/engine.h" nogil:
     unsigned lf_engine_workers(const lf_engine *engine)
     lf_totals lf_engine_totals(const lf_engine *engine)
     bint lf_engine_peer(const lf_engine *engine, uint32_t *place, lf_address *address, uint64_t *last_ms)
+    lf_features lf_engine_features(const lf_engine *engine)
     bint lf_engine_has_family(const lf_engine *engine, unsigned family)
     bint lf_engine_tun_lost(const lf_engine *engine)
     uint64_t lf_engine_now_ms()

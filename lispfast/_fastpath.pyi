@@ -4,14 +4,24 @@ from collections.abc import Mapping, Sequence
 
 from lispfast.model.forwarding import Punt, Traffic, Transaction
 from lispfast.model.reasons import DataReason
+from lispfast.model.settings import Forwarding
 
 class Engine:
-    """The `tun` backend: one worker thread for each TUN descriptor, UDP sockets on `port`.
+    """The `tun` backend: one worker thread for each TUN descriptor, UDP sockets on `port`, for VXLAN-GPE on `vxlan_port`.
 
-    The descriptors stay the caller's and have to stay open until stop(). Calls come from one thread.
+    The descriptors stay the caller's and have to stay open until stop(). Calls come from one thread. `framed` says of
+    descriptors that are no TUN that they speak virtio-net headers all the same.
     """
 
-    def __init__(self, tun_fds: Sequence[int], *, port: int = 4341) -> None: ...
+    def __init__(
+        self,
+        tun_fds: Sequence[int],
+        *,
+        port: int = 4341,
+        vxlan_port: int = 0,
+        forwarding: Forwarding | None = None,
+        framed: bool = False,
+    ) -> None: ...
     def start(self) -> None:
         """Open the sockets and start the workers; HostError if the host refuses. Once only."""
     def stop(self) -> None:
@@ -24,4 +34,6 @@ class Engine:
     def drops(self) -> Mapping[DataReason, int]: ...
     def totals(self) -> Mapping[str, int]: ...
     def describe(self) -> Mapping[str, str | int]:
-        """`backend`, `workers`, `port`; while running also `ipv4`, `ipv6` (on or not), `tun` (open or lost)."""
+        """`backend`, `workers`, `port`; while running also `ipv4`, `ipv6` (on or not), `tun` (open or lost), and each
+        optional kernel feature with its outcome: `tun_offload`, `udp_segment`, `udp_gro`, `steering` (of several workers),
+        `udp_checksum`, `source_ports`, `vxlan_gpe_port` (where it is open)."""

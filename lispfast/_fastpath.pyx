@@ -9,11 +9,19 @@ from libc.string cimport memcpy
 
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import DataPlaneError, HostError
-from lispfast.model.forwarding import Drop, Encapsulate, Miss, Native, PrefixTraffic, Reject, Resolve, Traffic
+from lispfast.model.encapsulation import Encapsulation
+from lispfast.model.forwarding import (
+    Drop, Encapsulate, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject, Resolve, Traffic,
+)
 from lispfast.model.reasons import DataReason
+from lispfast.model.settings import Forwarding, UdpChecksum
 
 
 cdef tuple _REASONS = tuple(DataReason(lf_reason_name(i).decode()) for i in range(LF_REASONS))
+cdef dict _FORMS = {form: i for i, form in enumerate(Encapsulation)}
+cdef dict _CHECKSUMS = {
+    UdpChecksum.AUTO: LF_CHECKSUM_AUTO, UdpChecksum.ZERO: LF_CHECKSUM_ZERO, UdpChecksum.ON: LF_CHECKSUM_ON,
+}
 cdef int _LOCATORS_MAX = 255  # RFC 9301 section 5.4: Locator Count has 8 bits
 
 
@@ -54,6 +62,7 @@ cdef int _fill_locator(lf_locator *out, object locator) except -1:
     out.slot = locator.slot
     out.priority = locator.priority
     out.weight = locator.weight
+    out.form = <int>_FORMS[locator.encapsulation]
     out.port = locator.port
     out.mtu = locator.mtu
     memcpy(out.header, <const char *>header, 8)
@@ -154,22 +163,55 @@ cdef object _start_error(int error, int port):
     return HostError(f"the data plane cannot start ({os.strerror(error)})", "see the message")
 
 
+cdef dict _describe_offloads(const lf_options *options, const lf_features *features, object plain):
+    """Each optional kernel feature with its outcome."""
+    off = "off (offload = off)"
+    described = {"tun_offload": off, "udp_segment": off, "udp_gro": off}
+    if options.offload:
+        missing = "off (the kernel has none)"
+        header = "off (the device has no virtio-net header)"
+        described["tun_offload"] = header if not features.vnet else "TSO, USO" if features.uso else (
+            "TSO (USO: the kernel has none)" if features.tso else missing
+        )
+        described["udp_gro"] = "on" if features.gro else missing
+        if options.checksum == LF_CHECKSUM_ZERO:
+            described["udp_segment"] = "off (udp-checksum = zero)"
+        else:
+            described["udp_segment"] = f"{features.segments} a run" if features.segments > 1 else missing
+        if plain:
+            described["udp_segment"] += f", none on interface {', '.join(map(str, sorted(plain)))}"
+    described["udp_checksum"] = next(word.value for word, policy in _CHECKSUMS.items() if policy == options.checksum)
+    described["source_ports"] = options.source_ports
+    return described
+
+
 cdef class Engine:
     """The `tun` backend. It owns the C engine; the TUN descriptors stay the caller's, open until stop()."""
 
     cdef lf_engine *engine
-    cdef int port
+    cdef lf_options options
+    cdef set plain  # the interfaces that took no runs
 
-    def __cinit__(self, tun_fds, *, int port=4341):
+    def __cinit__(self, tun_fds, *, int port=4341, int vxlan_port=0, forwarding=None, bint framed=False):
         cdef int fds[64]
+        settings = forwarding or Forwarding()
         if not 0 < len(tun_fds) <= LF_READERS_MAX:
             raise ValueError(f"1 to {LF_READERS_MAX} TUN queues, not {len(tun_fds)}")
-        if not 0 < port < 65536:
-            raise ValueError(f"no UDP port: {port}")
+        if not 0 < port < 65536 or not 0 <= vxlan_port < 65536:
+            raise ValueError(f"no UDP ports: {port}, {vxlan_port}")
         for i, fd in enumerate(tun_fds):
             fds[<int>i] = fd
-        self.port = port
-        self.engine = lf_engine_new(fds, len(tun_fds), port)
+        self.options.port = port
+        self.options.vxlan_port = vxlan_port
+        if settings.encapsulation is Encapsulation.VXLAN_GPE and not vxlan_port:
+            self.options.vxlan_port = Encapsulation.VXLAN_GPE.port
+        self.options.source_ports = settings.source_ports
+        self.options.checksum = <lf_checksum_policy><int>_CHECKSUMS[settings.udp_checksum]
+        self.options.offload = settings.offload
+        self.options.mss_clamp = settings.mss_clamp
+        self.options.framed = framed
+        self.plain = set()
+        self.engine = lf_engine_new(fds, len(tun_fds), &self.options)
         if self.engine == NULL:
             raise MemoryError
 
@@ -182,7 +224,7 @@ cdef class Engine:
         with nogil:
             error = lf_engine_start(self.engine)
         if error:
-            raise _start_error(error, self.port)
+            raise _start_error(error, self.options.port)
 
     def stop(self):
         with nogil:
@@ -211,7 +253,13 @@ cdef class Engine:
         cdef list punts = []
         lf_engine_punt_rearm(self.engine)
         while lf_engine_punt_take(self.engine, &punt):
-            punts.append(Miss(_get_address(&punt.destination), _get_address(&punt.source), punt.iid))
+            if punt.kind == LF_PUNT_MISS:
+                punts.append(Miss(_get_address(&punt.destination), _get_address(&punt.source), punt.iid))
+            elif punt.kind == LF_PUNT_PATH_MTU:
+                punts.append(PathMtu(_get_address(&punt.destination), min(<int>punt.value, 65535)))
+            else:
+                punts.append(NoSegmentation(punt.value))
+                self.plain.add(punt.value)
         return punts
 
     def traffic(self):
@@ -228,7 +276,9 @@ cdef class Engine:
                 return Traffic(prefixes, self._outer_sources())
             use = lf_prefix_use(prefix, workers)
             idle = None if use.last_ms == 0 else max(0, <object>now - use.last_ms) / 1000
-            prefixes[_get_prefix(&prefix.entry.key)] = PrefixTraffic(use.packets, use.bytes, use.drops, idle)
+            prefixes[_get_prefix(&prefix.entry.key)] = PrefixTraffic(
+                use.packets, use.bytes, use.drops, idle, use.packets_in, use.bytes_in
+            )
 
     cdef dict _outer_sources(self):
         cdef uint32_t place = 0
@@ -259,9 +309,18 @@ cdef class Engine:
 
     def describe(self):
         cdef bint running = lf_engine_has_family(self.engine, 4) or lf_engine_has_family(self.engine, 6)
-        description = {"backend": "tun", "workers": lf_engine_workers(self.engine), "port": self.port}
-        if running:
-            for family in (4, 6):
-                description[f"ipv{family}"] = "on" if lf_engine_has_family(self.engine, family) else "not on this host"
-            description["tun"] = "lost" if lf_engine_tun_lost(self.engine) else "open"
+        cdef lf_features features = lf_engine_features(self.engine)
+        description = {"backend": "tun", "workers": lf_engine_workers(self.engine), "port": self.options.port}
+        if not running:
+            return description
+        if self.options.vxlan_port:
+            description["vxlan_gpe_port"] = self.options.vxlan_port
+        for family in (4, 6):
+            description[f"ipv{family}"] = "on" if lf_engine_has_family(self.engine, family) else "not on this host"
+        description["tun"] = "lost" if lf_engine_tun_lost(self.engine) else "open"
+        description.update(_describe_offloads(&self.options, &features, self.plain))
+        if lf_engine_workers(self.engine) > 1:
+            description["steering"] = "by flow" if features.steered else (
+                f"the kernel's own ({os.strerror(features.steer_error)})"
+            )
         return description

@@ -13,6 +13,7 @@ from lispfast.model.addresses import DATA_PORT
 from lispfast.model.errors import HostError
 from lispfast.model.forwarding import Punt, Traffic, Transaction
 from lispfast.model.reasons import DataReason
+from lispfast.model.settings import Forwarding
 
 
 class DataPlane(Protocol):
@@ -46,15 +47,23 @@ class DataPlane(Protocol):
         """What is in use: `backend`, `workers` and each optional kernel feature with its outcome."""
 
 
-def open_tun_dataplane(tun_fds: Sequence[int], *, port: int = DATA_PORT) -> DataPlane:
+def open_tun_dataplane(
+    tun_fds: Sequence[int],
+    *,
+    port: int = DATA_PORT,
+    vxlan_port: int = 0,
+    forwarding: Forwarding | None = None,
+    framed: bool = False,
+) -> DataPlane:
     """The `tun` backend over the queues of one TUN device: a worker thread each.
 
-    The descriptors (IFF_TUN | IFF_NO_PI, one packet a read) stay the caller's, who closes them after stop(). HostError
-    if the extension was not built.
+    The descriptors (IFF_TUN | IFF_NO_PI, with IFF_VNET_HDR for offloads) stay the caller's, who closes them after stop().
+    `vxlan_port` 0 opens VXLAN-GPE's own port only where `forwarding` asks for that form; `framed` says of descriptors that
+    are no TUN that they speak virtio-net headers. HostError if the extension was not built.
     """
     try:
         from lispfast._fastpath import Engine
     except ImportError as error:
         problem = f"the compiled data plane cannot be loaded ({error})"
         raise HostError(problem, "build it: pip install . (it needs a C compiler)") from None
-    return Engine(tun_fds, port=port)
+    return Engine(tun_fds, port=port, vxlan_port=vxlan_port, forwarding=forwarding, framed=framed)

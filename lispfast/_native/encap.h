@@ -3,14 +3,11 @@
 #define LF_ENCAP_H
 
 #include "forward.h"
+#include "frame.h"
 #include "reasons.h"
 
 /* From RFC 9300 section 5.3. */
 enum { LF_HEADER = 8 };
-
-/* Bytes that a caller leaves free in front of a packet; more than the LISP header, so that what an offload needs in
- * front of it fits too. */
-enum { LF_HEADROOM = 64 };
 
 /* Reads a packet that came from the TUN and checks that it may leave: LF_PASS with the packet and the instance-ID that
  * its source belongs to, or the reason to drop it. A packet to an EID of our own is LF_NOT_UNICAST: the kernel delivers

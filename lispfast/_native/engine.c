@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "features.h"
+#include "steer.h"
 #include "worker.h"
 
 /* Ours: how long a commit waits for workers to pass. A worker's batch takes a few milliseconds at the worst. */
@@ -19,14 +21,16 @@ struct lf_engine {
     struct lf_worker *workers[LF_READERS_MAX];
     int tuns[LF_READERS_MAX];
     unsigned count;
-    uint16_t port;
+    struct lf_options options;
+    struct lf_features features;
     int punted;
     bool running;
     bool stopped;
-    struct lf_totals ended; /* what workers had counted when they were freed */
+    uint64_t wrong_checksums; /* of the network namespace at the start */
+    struct lf_totals ended;   /* what workers had counted when they were freed */
 };
 
-struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port)
+struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, const struct lf_options *options)
 {
     struct lf_engine *engine = calloc(1, sizeof *engine);
     uint64_t seed = 0;
@@ -38,7 +42,7 @@ struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port
     /* Not the libc's getrandom: glibc has it since 2.25, the oldest wheel's is 2.17. */
     (void)syscall(SYS_getrandom, &seed, sizeof seed, GRND_NONBLOCK);
     engine->count = workers;
-    engine->port = port;
+    engine->options = *options;
     engine->table = lf_table_new(workers, seed);
     engine->punted = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     for (unsigned i = 0; i < workers; i++)
@@ -72,24 +76,48 @@ static int start_threads(struct lf_engine *engine)
     return 0;
 }
 
+/* Both directions of a flow at one worker, where there are several. */
+static void steer(struct lf_engine *engine)
+{
+    int error = lf_steer_tun(engine->tuns[0], engine->count);
+
+    for (unsigned i = 0; i < 2; i++) {
+        const struct lf_udp *udp = &engine->workers[0]->udp[i];
+
+        if (udp->receive >= 0 && !error)
+            error = lf_steer_udp(udp->receive, engine->count);
+        if (udp->vxlan >= 0 && !error)
+            error = lf_steer_udp(udp->vxlan, engine->count);
+    }
+    engine->features.steered = error == 0;
+    engine->features.steer_error = error;
+}
+
 int lf_engine_start(struct lf_engine *engine)
 {
+    unsigned segments = engine->options.offload ? lf_probe_segments() : 1;
     int error = 0;
 
     if (engine->running || engine->stopped)
         return EALREADY;
+    engine->wrong_checksums = lf_udp_wrong_checksums();
     for (unsigned i = 0; i < engine->count && !error; i++) {
         const struct lf_worker_config config = {.number = i,
                                                 .table = engine->table,
                                                 .tun = engine->tuns[i],
                                                 .punted = engine->punted,
-                                                .port = engine->port,
-                                                .shared = engine->count > 1};
+                                                .shared = engine->count > 1,
+                                                .segments = segments,
+                                                .options = &engine->options};
 
         error = lf_worker_new(&engine->workers[i], &config);
     }
-    if (!error)
+    if (!error) {
+        engine->features = engine->workers[0]->features;
+        if (engine->count > 1)
+            steer(engine);
         error = start_threads(engine);
+    }
     if (error)
         free_workers(engine);
     engine->running = error == 0;
@@ -187,12 +215,28 @@ unsigned lf_engine_workers(const struct lf_engine *engine)
     return engine->count;
 }
 
+/* What the kernel dropped at our sockets was either too much for the queue or had a wrong checksum. It says how many in
+ * all, and how many had a wrong one among all sockets of the namespace. */
+static void add_lost(const struct lf_engine *engine, struct lf_totals *totals)
+{
+    uint64_t lost = 0, wrong = lf_udp_wrong_checksums() - engine->wrong_checksums;
+
+    for (unsigned i = 0; i < engine->count; i++)
+        lost += lf_udp_lost(&engine->workers[i]->udp[0]) + lf_udp_lost(&engine->workers[i]->udp[1]);
+    if (wrong > lost)
+        wrong = lost;
+    totals->drops[LF_OUTER_CHECKSUM] += wrong;
+    totals->drops[LF_SOCKET_FULL] += lost - wrong;
+}
+
 struct lf_totals lf_engine_totals(const struct lf_engine *engine)
 {
     struct lf_totals totals = engine->ended;
 
     for (unsigned i = 0; i < engine->count && engine->running; i++)
         lf_counters_add(&totals, &engine->workers[i]->counters);
+    if (engine->running)
+        add_lost(engine, &totals);
     return totals;
 }
 
@@ -207,9 +251,14 @@ bool lf_engine_peer(const struct lf_engine *engine, uint32_t *place, struct lf_a
     return false;
 }
 
+struct lf_features lf_engine_features(const struct lf_engine *engine)
+{
+    return engine->running ? engine->features : (struct lf_features){0};
+}
+
 bool lf_engine_has_family(const struct lf_engine *engine, unsigned family)
 {
-    return engine->running && engine->workers[0]->udp[family == 6].fd >= 0;
+    return engine->running && engine->workers[0]->udp[family == 6].receive >= 0;
 }
 
 bool lf_engine_tun_lost(const struct lf_engine *engine)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "counters.h"
+#include "options.h"
 #include "ring.h"
 #include "table.h"
 #include "transaction.h"
@@ -14,7 +15,7 @@ struct lf_engine;
 
 /* An engine with one worker for each TUN descriptor; NULL where there is no memory. The descriptors stay the caller's
  * and have to stay open until lf_engine_stop. Ended by lf_engine_free. */
-struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, uint16_t port);
+struct lf_engine *lf_engine_new(const int *tuns, unsigned workers, const struct lf_options *options);
 void lf_engine_free(struct lf_engine *engine);
 
 /* Opens the sockets and starts the workers; 0 or an errno, and then nothing is left open. Once only. */
@@ -39,6 +40,9 @@ struct lf_totals lf_engine_totals(const struct lf_engine *engine);
 /* The outer sources that packets came from lately: `place` starts at 0, false ends. An address may come up once for each
  * worker. */
 bool lf_engine_peer(const struct lf_engine *engine, uint32_t *place, struct lf_address *address, uint64_t *last_ms);
+
+/* What the kernel gave; all false before the start and after the stop. */
+struct lf_features lf_engine_features(const struct lf_engine *engine);
 
 /* Whether the workers have a socket of family 4 or 6; whether a TUN device has gone. */
 bool lf_engine_has_family(const struct lf_engine *engine, unsigned family);

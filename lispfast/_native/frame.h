@@ -20,6 +20,9 @@ enum { LF_VNET = 10 }; /* its bytes */
 enum { LF_VNET_NEEDS_CSUM = 1 };
 enum { LF_VNET_NONE = 0, LF_VNET_TCPV4 = 1, LF_VNET_TCPV6 = 4, LF_VNET_UDP_L4 = 5, LF_VNET_ECN = 0x80 };
 
+/* Bytes free in front of each frame: for the LISP header and the virtio-net header. */
+enum { LF_HEADROOM = 64 };
+
 enum lf_gso { LF_GSO_NONE, LF_GSO_TCP, LF_GSO_UDP };
 
 /* A packet as the TUN gave it. Where `gso` is not none it stands for packets with the same headers and `gso_size` bytes

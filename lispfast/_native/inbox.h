@@ -1,31 +1,35 @@
-/* Datagrams of one family as they come in, a batch a system call. */
+/* Datagrams as they come in, a batch a system call; UDP_GRO brings many of one sender as one message. */
 #ifndef LF_INBOX_H
 #define LF_INBOX_H
 
-#include "decap.h"
-#include "outbox.h"
-#include "pool.h"
-#include "udp.h"
+#include <sys/socket.h>
 
+#include "address.h"
+#include "decap.h"
+
+/* Ours: messages a system call; with UDP_GRO each may be 64 KiB, and more of them would not stay in a core's cache. */
+enum { LF_MESSAGES = 32, LF_MESSAGE_MAX = 65536 };
+
+/* A message: datagrams of `size` bytes one after the other, the last one maybe shorter. */
 struct lf_arrival {
-    uint8_t *datagram;
+    uint8_t *data;
     size_t length;
+    size_t size;
     struct lf_outer outer;
     struct lf_address source;
 };
 
 struct lf_inbox {
-    struct lf_udp *udp;
-    struct lf_pool pool;
-    struct lf_inbox_message *messages; /* LF_BATCH of them */
+    uint8_t *slab;
+    struct lf_inbox_message *messages; /* LF_MESSAGES of them */
     struct mmsghdr *headers;
 };
 
 /* False where there is no memory. */
-bool lf_inbox_init(struct lf_inbox *inbox, struct lf_udp *udp);
+bool lf_inbox_init(struct lf_inbox *inbox);
 void lf_inbox_close(struct lf_inbox *inbox);
 
-/* Receives what is there, LF_BATCH at most; returns how many. They stay until the next call. */
-unsigned lf_inbox_receive(struct lf_inbox *inbox, struct lf_arrival arrivals[LF_BATCH]);
+/* Receives what is there on a socket, LF_MESSAGES at most; returns how many. They stay until the next call. */
+unsigned lf_inbox_receive(struct lf_inbox *inbox, int fd, struct lf_arrival arrivals[LF_MESSAGES]);
 
 #endif

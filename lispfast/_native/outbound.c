@@ -2,36 +2,45 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tun.h"
+#include "encap.h"
+#include "segment.h"
 #include "worker.h"
 
-/* A packet's journey out: read with headroom in front -> checked -> matched -> LISP header in front -> outbox -> sent.
- * Without a mapping it goes to the stage, its EID to the control thread, and it comes back in by `release`. */
+/* A packet's journey out: read with headroom in front -> checked -> matched -> departs. Without a mapping it goes to the
+ * stage, its EID to the control thread, and it comes back in by `release`. */
 
-/* Ours: how soon a full ring is tried again. */
-enum { RING_RETRY_MS = 50 };
+/* Ours: how soon a full ring is tried again; how many frames one batch has, and how many bytes of them wait until they
+ * are sent: two of the biggest, so that the far end can begin while we read on. */
+enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 128 << 10 };
 
-static void punt(struct lf_worker *worker, const struct lf_staged *packet)
+bool lf_worker_punt(struct lf_worker *worker, const struct lf_punt *punt)
 {
     const uint64_t one = 1;
+    struct lf_punt record = *punt;
     struct timespec now;
 
-    if (lf_marks_hold(&worker->marks, packet->iid, &packet->destination, worker->now_ms))
-        return;
     clock_gettime(CLOCK_MONOTONIC, &now);
-
-    const struct lf_punt record = {.destination = packet->destination,
-                                   .source = packet->source,
-                                   .iid = packet->iid,
-                                   .when_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec};
-
-    if (!lf_ring_put(&worker->ring, &record)) {
-        worker->repeat_ms = worker->now_ms + RING_RETRY_MS;
-        return;
-    }
-    lf_marks_set(&worker->marks, packet->iid, &packet->destination, worker->now_ms);
+    record.when_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    if (!lf_ring_put(&worker->ring, &record))
+        return false;
     lf_count(&worker->counters.punts, 1);
     (void)!write(worker->punted, &one, sizeof one); /* full means that it is readable already */
+    return true;
+}
+
+static void punt_miss(struct lf_worker *worker, const struct lf_staged *staged)
+{
+    const struct lf_punt punt = {.kind = LF_PUNT_MISS,
+                                 .destination = staged->destination,
+                                 .source = staged->source,
+                                 .iid = staged->iid};
+
+    if (lf_marks_hold(&worker->marks, staged->iid, &staged->destination, worker->now_ms))
+        return;
+    if (lf_worker_punt(worker, &punt))
+        lf_marks_set(&worker->marks, staged->iid, &staged->destination, worker->now_ms);
+    else
+        worker->repeat_ms = worker->now_ms + RING_RETRY_MS;
 }
 
 static void drop_oldest(struct lf_worker *worker, enum lf_reason reason)
@@ -39,60 +48,44 @@ static void drop_oldest(struct lf_worker *worker, enum lf_reason reason)
     const struct lf_staged oldest = lf_stage_pop(&worker->stage);
 
     lf_pool_give(&worker->pool, oldest.buffer);
-    lf_worker_drop(worker, reason);
+    lf_worker_drop(worker, reason, 1);
 }
 
-static void stage(struct lf_worker *worker, uint8_t *buffer, const struct lf_packet *packet, uint32_t iid)
+static void stage(struct lf_worker *worker, const struct lf_frame *frame, const struct lf_packet *packet, uint32_t iid)
 {
-    const struct lf_staged staged = {.buffer = buffer,
-                                     .data = packet->data,
-                                     .length = packet->length,
-                                     .since_ms = worker->now_ms,
-                                     .iid = iid,
-                                     .destination = packet->destination,
-                                     .source = packet->source};
+    struct lf_staged staged = {.frame = *frame,
+                               .since_ms = worker->now_ms,
+                               .iid = iid,
+                               .destination = packet->destination,
+                               .source = packet->source};
 
-    while (!lf_stage_room(&worker->stage, packet->length))
+    while (!lf_stage_room(&worker->stage, frame->length))
         drop_oldest(worker, LF_STAGE_FULL);
     if (worker->stage.count == 0)
         worker->repeat_ms = worker->now_ms + LF_MARK_MS;
+    staged.buffer = lf_pool_take(&worker->pool);
+    staged.frame.data = staged.buffer;
+    memcpy(staged.buffer, frame->data, frame->length);
     lf_stage_push(&worker->stage, &staged);
     lf_count(&worker->counters.staged, 1);
-    punt(worker, &staged);
+    punt_miss(worker, &staged);
 }
 
 static void answer(struct lf_worker *worker, const struct lf_packet *packet, enum lf_icmp_unreachable code)
 {
     uint8_t message[LF_ICMP_MAX];
-    size_t length = lf_icmp_unreachable(message, packet, code);
 
-    if (length && lf_bucket_take(&worker->answers, worker->now_ms) && !lf_tun_write(worker->tun, message, length))
-        lf_worker_drop(worker, LF_TUN_REFUSED);
+    lf_depart_answer(worker, message, lf_icmp_unreachable(message, packet, code));
 }
 
-static void encapsulate(struct lf_worker *worker, uint8_t *buffer, const struct lf_packet *packet,
-                 const struct lf_route *route)
-{
-    struct lf_outbox *outbox = &worker->outboxes[route->locator->address.family == 6];
-    const struct lf_parcel parcel = {.buffer = buffer,
-                                     .datagram = packet->data - LF_HEADER,
-                                     .length = packet->length + LF_HEADER,
-                                     .usage = &route->prefix->usage[worker->number]};
-
-    lf_encap_header(parcel.datagram, route->locator, packet->family);
-    if (lf_outbox_full(outbox))
-        lf_outbox_flush(outbox, &worker->pool, &worker->counters, worker->now_ms);
-    lf_outbox_add(outbox, &parcel, route, packet);
-}
-
-/* Carries out a verdict other than resolve; the buffer goes back to the pool or into an outbox. */
-static void dispatch(struct lf_worker *worker, uint8_t *buffer, const struct lf_packet *packet,
+/* Carries out a verdict other than resolve. */
+static void dispatch(struct lf_worker *worker, const struct lf_frame *frame, struct lf_packet *packet,
                      const struct lf_route *route)
 {
     enum lf_reason reason = LF_MAPPING_DROP;
 
     if (route->kind == LF_ENCAPSULATE && route->locator) {
-        encapsulate(worker, buffer, packet, route);
+        lf_depart(worker, frame, packet, route);
         return;
     }
     if (route->kind == LF_ENCAPSULATE) {
@@ -104,74 +97,98 @@ static void dispatch(struct lf_worker *worker, uint8_t *buffer, const struct lf_
         answer(worker, packet, (enum lf_icmp_unreachable)route->reject_code);
         reason = LF_MAPPING_REJECT;
     }
-    lf_worker_drop(worker, reason);
+    lf_worker_drop(worker, reason, 1);
     lf_count(&route->prefix->usage[worker->number].drops, 1);
-    lf_pool_give(&worker->pool, buffer);
 }
 
-static void forward(struct lf_worker *worker, uint8_t *buffer, uint8_t *data, size_t length)
+static void forward(struct lf_worker *worker, struct lf_frame *frame)
 {
     struct lf_packet packet;
     uint32_t iid;
-    enum lf_reason reason = lf_encap_check(worker->view, data, length, &packet, &iid);
+    enum lf_reason reason = LF_INNER_MALFORMED;
 
+    if (frame->gso != LF_GSO_NONE || lf_frame_complete(frame))
+        reason = lf_encap_check(worker->view, frame->data, frame->length, &packet, &iid);
     if (reason != LF_PASS) {
-        lf_worker_drop(worker, reason);
-        lf_pool_give(&worker->pool, buffer);
+        lf_worker_drop(worker, reason, 1);
         return;
     }
 
     const struct lf_route route = lf_forward(worker->view, iid, &packet);
 
     if (route.kind == LF_RESOLVE)
-        stage(worker, buffer, &packet, iid);
+        stage(worker, frame, &packet, iid);
     else
-        dispatch(worker, buffer, &packet, &route);
+        dispatch(worker, frame, &packet, &route);
+}
+
+static void begin_batch(struct lf_worker *worker)
+{
+    lf_depart_flush(worker);
+    worker->arena.used = worker->mark = 0;
 }
 
 bool lf_outbound_read(struct lf_worker *worker)
 {
-    for (unsigned i = 0; i < LF_BATCH; i++) {
-        uint8_t *buffer = lf_pool_take(&worker->pool);
-        uint8_t *data = buffer + LF_HEADROOM;
-        size_t length = 0;
-        enum lf_tun_read got = lf_tun_read(worker->tun, data, LF_PACKET_MAX, &length);
+    enum lf_tun_read got = LF_TUN_FRAME;
 
-        if (got != LF_TUN_PACKET) {
-            lf_pool_give(&worker->pool, buffer);
-            return got == LF_TUN_EMPTY;
-        }
-        forward(worker, buffer, data, length);
+    worker->arena.used = worker->mark = 0;
+    for (unsigned i = 0; i < FRAMES; i++) {
+        struct lf_frame frame;
+
+        if (worker->arena.used >= BATCH_BYTES)
+            begin_batch(worker);
+        got = lf_tun_read(&worker->tun, &worker->arena, &frame);
+        if (got != LF_TUN_FRAME)
+            break;
+        worker->mark = worker->arena.used;
+        forward(worker, &frame);
     }
-    return true;
+    lf_depart_flush(worker);
+    return got != LF_TUN_LOST;
+}
+
+/* A frame back from the stage, in the arena as if it had just been read. */
+static void bring_back(struct lf_worker *worker, const struct lf_staged *staged, struct lf_frame *frame)
+{
+    if (worker->arena.used >= BATCH_BYTES)
+        begin_batch(worker);
+    *frame = staged->frame;
+    frame->data = lf_arena_take(&worker->arena, LF_HEADROOM + frame->length) + LF_HEADROOM;
+    memcpy(frame->data, staged->buffer, frame->length);
+    worker->mark = worker->arena.used;
 }
 
 /* The packet was checked when it came; what is checked again is whether its source is still ours. */
 static bool take_matched(void *context, const struct lf_staged *staged)
 {
     struct lf_worker *worker = context;
+    struct lf_frame frame = staged->frame;
     struct lf_packet packet;
     uint32_t iid;
-    enum lf_reason reason = lf_encap_check(worker->view, staged->data, staged->length, &packet, &iid);
-
-    if (reason != LF_PASS) {
-        lf_worker_drop(worker, reason);
-        lf_pool_give(&worker->pool, staged->buffer);
-        return true;
-    }
-
-    const struct lf_route route = lf_forward(worker->view, iid, &packet);
+    enum lf_reason reason = lf_encap_check(worker->view, frame.data, frame.length, &packet, &iid);
+    const struct lf_route route =
+        reason == LF_PASS ? lf_forward(worker->view, iid, &packet) : (struct lf_route){.kind = LF_DROP};
 
     if (route.kind == LF_RESOLVE)
         return false;
-    lf_marks_clear(&worker->marks, staged->iid, &staged->destination);
-    dispatch(worker, staged->buffer, &packet, &route);
+    if (reason == LF_PASS) {
+        lf_marks_clear(&worker->marks, staged->iid, &staged->destination);
+        bring_back(worker, staged, &frame);
+        packet.data = frame.data;
+        dispatch(worker, &frame, &packet, &route);
+    } else {
+        lf_worker_drop(worker, reason, 1);
+    }
+    lf_pool_give(&worker->pool, staged->buffer);
     return true;
 }
 
 void lf_outbound_release(struct lf_worker *worker)
 {
+    worker->arena.used = worker->mark = 0;
     lf_stage_sweep(&worker->stage, take_matched, worker);
+    lf_depart_flush(worker);
 }
 
 void lf_outbound_expire(struct lf_worker *worker)
@@ -182,9 +199,9 @@ void lf_outbound_expire(struct lf_worker *worker)
         drop_oldest(worker, LF_STAGE_AGED);
 }
 
-static bool punt_waiting(void *context, const struct lf_staged *packet)
+static bool punt_waiting(void *context, const struct lf_staged *staged)
 {
-    punt(context, packet);
+    punt_miss(context, staged);
     return false;
 }
 
@@ -192,10 +209,4 @@ void lf_outbound_repeat(struct lf_worker *worker)
 {
     worker->repeat_ms = worker->now_ms + LF_MARK_MS;
     lf_stage_sweep(&worker->stage, punt_waiting, worker);
-}
-
-void lf_outbound_flush(struct lf_worker *worker)
-{
-    for (unsigned i = 0; i < 2; i++)
-        lf_outbox_flush(&worker->outboxes[i], &worker->pool, &worker->counters, worker->now_ms);
 }

@@ -1,130 +1,144 @@
 #define _GNU_SOURCE
 #include "outbox.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 
-/* Ours: how long a flush waits for a full socket in all. A shaped link drains the default send buffer in that time; beyond
- * it, packets are better lost than the other direction held up. */
-enum { WAIT_MS = 5, WAITS_MAX = 4 };
+#include "errqueue.h"
+#include "message.h"
 
-enum { CONTROL = CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int)) };
+/* From RFC 768 and RFC 791: what fits one UDP datagram over IPv4; over IPv6 20 bytes more would fit. */
+enum { RUN_BYTES = 65507 };
 
-struct lf_outbox_message {
-    union lf_sockaddr name;
-    struct iovec vector;
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CONTROL];
-    } control;
-};
+_Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) + 3 * CMSG_SPACE(sizeof(int)) <= LF_CONTROL, "control messages");
 
-bool lf_outbox_init(struct lf_outbox *outbox, struct lf_udp *udp)
+bool lf_outbox_init(struct lf_outbox *outbox, struct lf_udp *udp, const struct lf_options *options, unsigned segments,
+                    struct lf_counters *counters)
 {
-    outbox->udp = udp;
-    outbox->count = 0;
-    outbox->messages = calloc(LF_BATCH, sizeof *outbox->messages);
-    outbox->headers = calloc(LF_BATCH, sizeof *outbox->headers);
-    return outbox->messages && outbox->headers;
+    *outbox = (struct lf_outbox){.udp = udp,
+                                 .counters = counters,
+                                 .checksum = options->checksum,
+                                 .segments = segments < LF_RUN_DATAGRAMS ? segments : LF_RUN_DATAGRAMS,
+                                 .runs = calloc(LF_RUNS, sizeof *outbox->runs),
+                                 .messages = calloc(LF_RUNS, sizeof *outbox->messages),
+                                 .trouble = calloc(LF_TROUBLES, sizeof *outbox->trouble)};
+    return outbox->runs && outbox->messages && outbox->trouble;
 }
 
 void lf_outbox_close(struct lf_outbox *outbox)
 {
+    free(outbox->runs);
     free(outbox->messages);
-    free(outbox->headers);
+    free(outbox->trouble);
+    outbox->runs = NULL;
     outbox->messages = NULL;
-    outbox->headers = NULL;
+    outbox->trouble = NULL;
 }
 
-static uint8_t *add_control(uint8_t *at, int level, int type, const void *value, size_t length)
+size_t lf_message_control(struct lf_outbox_message *message, size_t length, int level, int type, const void *value,
+                          size_t size)
 {
-    struct cmsghdr *control = (struct cmsghdr *)(void *)at;
+    struct cmsghdr *control = (struct cmsghdr *)(void *)(message->control.bytes + length);
 
     control->cmsg_level = level;
     control->cmsg_type = type;
-    control->cmsg_len = (socklen_t)CMSG_LEN(length); /* its type differs from libc to libc */
-    memcpy(CMSG_DATA(control), value, length);
-    return at + CMSG_SPACE(length);
+    control->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(control), value, size);
+    return length + CMSG_SPACE(size);
 }
 
-static socklen_t fill_control(uint8_t *start, const struct lf_source *source, int tos, int ttl)
+static void address_message(struct lf_outbox_message *message, const struct lf_way *way)
 {
-    uint8_t *at = start;
+    const struct lf_source *source = way->source;
+    const int tos = way->tos, ttl = way->ttl;
+    size_t length;
 
+    message->name_length = lf_sockaddr_make(&message->name, &way->locator->address, way->locator->port);
     if (source->address.family == 4) {
         struct in_pktinfo info = {.ipi_ifindex = (int)source->ifindex};
 
         memcpy(&info.ipi_spec_dst, source->address.bytes, 4);
-        at = add_control(at, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
-        at = add_control(at, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
-        at = add_control(at, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+        length = lf_message_control(message, 0, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+        length = lf_message_control(message, length, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+        length = lf_message_control(message, length, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
     } else {
         struct in6_pktinfo info = {.ipi6_ifindex = source->ifindex};
 
         memcpy(&info.ipi6_addr, source->address.bytes, 16);
-        at = add_control(at, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
-        at = add_control(at, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof ttl);
-        at = add_control(at, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+        length = lf_message_control(message, 0, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+        length = lf_message_control(message, length, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof ttl);
+        length = lf_message_control(message, length, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
     }
-    return (socklen_t)(at - start);
+    message->control_length = length;
 }
 
-void lf_outbox_add(struct lf_outbox *outbox, const struct lf_parcel *parcel, const struct lf_route *route,
-                   const struct lf_packet *packet)
+static bool same_way(const struct lf_way *a, const struct lf_way *b)
 {
-    struct lf_outbox_message *message = &outbox->messages[outbox->count];
-    struct msghdr *header = &outbox->headers[outbox->count].msg_hdr;
-
-    outbox->parcels[outbox->count++] = *parcel;
-    message->vector = (struct iovec){.iov_base = parcel->datagram, .iov_len = parcel->length};
-    *header = (struct msghdr){.msg_name = &message->name,
-                              .msg_namelen =
-                                  lf_sockaddr_make(&message->name, &route->locator->address, route->locator->port),
-                              .msg_iov = &message->vector,
-                              .msg_iovlen = 1,
-                              .msg_control = message->control.bytes,
-                              .msg_controllen =
-                                  fill_control(message->control.bytes, route->source, packet->tos, packet->ttl)};
+    return a->locator == b->locator && a->source == b->source && a->tos == b->tos && a->ttl == b->ttl &&
+           a->port == b->port;
 }
 
-static void settle(const struct lf_parcel *parcel, bool sent, struct lf_pool *pool, struct lf_counters *counters,
-                   uint64_t now_ms)
+static unsigned slot_of(const struct lf_way *way)
 {
-    if (sent) {
-        size_t inner = parcel->length - LF_HEADER;
+    uint64_t hash = (uint64_t)(uintptr_t)way->locator >> 4 ^ (uint64_t)way->port << 40 ^ (uint64_t)way->tos << 48 ^
+                    (uint64_t)way->ttl << 56;
 
-        lf_count(&counters->packets_out, 1);
-        lf_count(&counters->bytes_out, inner);
-        lf_count(&parcel->usage->packets, 1);
-        lf_count(&parcel->usage->bytes, inner);
-        atomic_store_explicit(&parcel->usage->last_ms, now_ms, memory_order_relaxed);
-    } else {
-        lf_count(&counters->drops[LF_SEND_FAILED], 1);
-        lf_count(&parcel->usage->drops, 1);
-    }
-    lf_pool_give(pool, parcel->buffer);
+    return (unsigned)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 58);
 }
 
-void lf_outbox_flush(struct lf_outbox *outbox, struct lf_pool *pool, struct lf_counters *counters, uint64_t now_ms)
+static unsigned run_limit(const struct lf_outbox *outbox, const struct lf_way *way)
 {
-    struct pollfd writable = {.fd = outbox->udp->fd, .events = POLLOUT};
-    unsigned done = 0, waits = 0;
+    if (way->port == LF_PORTS_MAX) /* to be fragmented each by itself */
+        return 1;
+    for (unsigned i = 0; i < outbox->plain_count; i++)
+        if (outbox->plain[i] == way->source->ifindex)
+            return 1;
+    return outbox->segments;
+}
 
-    while (done < outbox->count) {
-        int sent = sendmmsg(outbox->udp->fd, outbox->headers + done, outbox->count - done, 0);
+static bool fits(const struct lf_outbox *outbox, const struct lf_run *run, const struct lf_way *way, size_t bytes)
+{
+    return !run->closed && bytes <= run->size && run->bytes + bytes <= RUN_BYTES &&
+           run->datagrams < run_limit(outbox, way) && run->parts + 2 <= LF_RUN_PARTS && same_way(&run->way, way);
+}
 
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && waits++ < WAITS_MAX) {
-            (void)poll(&writable, 1, WAIT_MS);
-            continue;
-        }
-        /* An error is about the first message alone. */
-        for (int i = 0; i < sent; i++)
-            settle(&outbox->parcels[done++], true, pool, counters, now_ms);
-        if (sent <= 0)
-            settle(&outbox->parcels[done++], false, pool, counters, now_ms);
+/* The newest run that the way's datagrams may be in. A run of this way that is older than the one in the slot cannot be:
+ * each new run of a way takes the slot. */
+static unsigned run_for(struct lf_outbox *outbox, const struct lf_way *way, size_t bytes)
+{
+    unsigned slot;
+
+    if (outbox->count && fits(outbox, &outbox->runs[outbox->newest], way, bytes))
+        return outbox->newest;
+    slot = slot_of(way);
+    if (outbox->slots[slot] < outbox->count) {
+        unsigned at = outbox->slots[slot];
+
+        if (slot_of(&outbox->runs[at].way) == slot && fits(outbox, &outbox->runs[at], way, bytes))
+            return at;
     }
-    outbox->count = 0;
+    if (outbox->count == LF_RUNS)
+        return LF_RUNS;
+    outbox->newest = outbox->count++;
+    outbox->slots[slot] = (uint8_t)outbox->newest;
+    outbox->runs[outbox->newest] = (struct lf_run){.way = *way, .size = bytes};
+    address_message(&outbox->messages[outbox->newest], way);
+    return outbox->newest;
+}
+
+bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, struct iovec head, struct iovec tail)
+{
+    size_t bytes = head.iov_len + tail.iov_len;
+    unsigned at = run_for(outbox, way, bytes);
+    struct lf_run *run;
+
+    if (at == LF_RUNS)
+        return false;
+    run = &outbox->runs[at];
+    outbox->messages[at].parts[run->parts++] = head;
+    if (tail.iov_len)
+        outbox->messages[at].parts[run->parts++] = tail;
+    run->datagrams++;
+    run->bytes += bytes;
+    run->closed = bytes < run->size; /* only the last one may be short */
+    return true;
 }

@@ -51,6 +51,12 @@ bool lf_packet_checksum_ok(const struct lf_packet *packet);
 /* Sets traffic class and hop limit in the header, the IPv4 header checksum with them. */
 void lf_packet_set_tos_ttl(struct lf_packet *packet, uint8_t tos, uint8_t ttl);
 
+/* Whether a router may fragment it: IPv4 without DF. */
+static inline bool lf_packet_may_fragment(const struct lf_packet *packet)
+{
+    return packet->family == 4 && !(packet->data[6] & 0x40);
+}
+
 static inline uint16_t lf_load16(const uint8_t *bytes)
 {
     return (uint16_t)(bytes[0] << 8 | bytes[1]);

@@ -1,4 +1,4 @@
-/* Packet buffers, taken at start: each is owned by exactly one of the pool, the worker's hand, an outbox or the stage. */
+/* Buffers for frames that wait, taken at start: each is owned by exactly one of the pool and the stage. */
 #ifndef LF_POOL_H
 #define LF_POOL_H
 
@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "encap.h"
+#include "frame.h"
 
-/* Ours. A buffer holds headroom and the largest IP packet; the odd size spreads the buffers over the cache's sets. Only
- * pages that a packet touched cost memory. */
-enum { LF_PACKET_MAX = 65535, LF_BUFFER = LF_HEADROOM + LF_PACKET_MAX + 1 + 448 };
+/* Ours. A buffer holds the largest frame; the odd size spreads the buffers over the cache's sets. Only pages that a frame
+ * touched cost memory. */
+enum { LF_BUFFER = 65536 + 448 };
 
 struct lf_pool {
     uint8_t *slab;

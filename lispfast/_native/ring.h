@@ -11,11 +11,17 @@
 /* Ours: more EIDs than a stage holds; a power of two. */
 enum { LF_RING = 1024 };
 
-/* A packet for `destination` waits in a stage; `when_ns` puts the punts of several workers in order. */
+/* LF_PUNT_MISS: a packet for `destination` from `source` waits in a stage. LF_PUNT_PATH_MTU: packets to the RLOC
+ * `destination` may have `value` bytes. LF_PUNT_PLAIN: the interface of index `value` takes no segmentation runs. */
+enum lf_punt_kind { LF_PUNT_MISS, LF_PUNT_PATH_MTU, LF_PUNT_PLAIN };
+
+/* `when_ns` puts the punts of several workers in order. */
 struct lf_punt {
+    enum lf_punt_kind kind;
     struct lf_address destination;
     struct lf_address source;
     uint32_t iid;
+    uint32_t value;
     uint64_t when_ns;
 };
 

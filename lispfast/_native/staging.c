@@ -16,7 +16,7 @@ bool lf_stage_room(const struct lf_stage *stage, size_t length)
 void lf_stage_push(struct lf_stage *stage, const struct lf_staged *packet)
 {
     stage->packets[place(stage, stage->count++)] = *packet;
-    stage->bytes += packet->length;
+    stage->bytes += packet->frame.length;
 }
 
 const struct lf_staged *lf_stage_oldest(const struct lf_stage *stage)
@@ -30,7 +30,7 @@ struct lf_staged lf_stage_pop(struct lf_stage *stage)
 
     stage->first = place(stage, 1);
     stage->count--;
-    stage->bytes -= packet.length;
+    stage->bytes -= packet.frame.length;
     return packet;
 }
 
@@ -42,7 +42,7 @@ void lf_stage_sweep(struct lf_stage *stage, bool (*take)(void *context, const st
         const struct lf_staged packet = stage->packets[place(stage, i)];
 
         if (take(context, &packet))
-            stage->bytes -= packet.length;
+            stage->bytes -= packet.frame.length;
         else
             stage->packets[place(stage, kept++)] = packet;
     }

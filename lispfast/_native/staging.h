@@ -1,4 +1,4 @@
-/* Packets that wait for a mapping, and which EIDs were asked for: one worker's, bounded by count, bytes and age. */
+/* Frames that wait for a mapping, and which EIDs were asked for: one worker's, bounded by count, bytes and age. */
 #ifndef LF_STAGING_H
 #define LF_STAGING_H
 
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "address.h"
+#include "frame.h"
 
 /* Ours. The count holds a few dozen new connections; the bytes a TCP window or two; the age is beyond what a mapping
  * takes, with one retransmission of the Map-Request. */
@@ -14,9 +15,8 @@ enum { LF_STAGE_PACKETS = 256, LF_STAGE_BYTES = 512 << 10, LF_STAGE_MS = 3000 };
 enum { LF_MARKS = 1024, LF_MARK_MS = 1000 };
 
 struct lf_staged {
-    uint8_t *buffer; /* the pool's buffer that holds the packet; the stage owns it */
-    uint8_t *data;
-    size_t length;
+    uint8_t *buffer; /* the pool's buffer that holds the frame; the stage owns it */
+    struct lf_frame frame;
     uint64_t since_ms;
     uint32_t iid;
     struct lf_address destination;

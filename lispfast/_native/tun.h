@@ -1,21 +1,32 @@
-/* One queue of the TUN device: one packet a read, one a write. Where offloads come in, they come in here. */
+/* One queue of the TUN device: a frame a read, a delivery a write. */
 #ifndef LF_TUN_H
 #define LF_TUN_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
 
-enum lf_tun_read { LF_TUN_PACKET, LF_TUN_EMPTY, LF_TUN_LOST };
+#include "arena.h"
+#include "coalesce.h"
+#include "frame.h"
+#include "options.h"
 
-/* Makes the descriptor non-blocking; false where it is none. */
-bool lf_tun_prepare(int fd);
+/* What the arena must have left for a frame, headroom and all. */
+enum { LF_FRAME_MAX = 65535, LF_FRAME_ROOM = 64 + LF_FRAME_MAX + 17 };
 
-/* Reads the next packet into `data`. LF_TUN_LOST: the device is gone and nothing more will come. */
-enum lf_tun_read lf_tun_read(int fd, uint8_t *data, size_t room, size_t *length);
+struct lf_tun {
+    int fd;
+    bool vnet;
+};
 
-/* False where the kernel refused the packet. */
-bool lf_tun_write(int fd, const uint8_t *data, size_t length);
+/* Makes the descriptor non-blocking and asks for its offloads as wanted; fills what came of it into `features`. False
+ * where it is no descriptor. */
+bool lf_tun_prepare(struct lf_tun *tun, int fd, const struct lf_options *options, struct lf_features *features);
+
+/* Reads the next frame into the arena, headroom in front. LF_TUN_LOST: the device is gone and nothing more will come. */
+enum lf_tun_read { LF_TUN_FRAME, LF_TUN_EMPTY, LF_TUN_LOST };
+enum lf_tun_read lf_tun_read(const struct lf_tun *tun, struct lf_arena *arena, struct lf_frame *frame);
+
+/* Both false where the kernel refused it. `put` writes a packet alone. */
+bool lf_tun_write(const struct lf_tun *tun, const struct lf_delivery *delivery);
+bool lf_tun_put(const struct lf_tun *tun, uint8_t *packet, size_t length);
 
 #endif

@@ -1,4 +1,5 @@
-/* The UDP sockets of a worker: one a family, bound to the data port and to no address. */
+/* The UDP sockets of a worker and family: receiving ones on the data ports, bound to no address, so that a move rebinds
+ * nothing, and sending ones on ports of their own, so that the source port carries the flow (RFC 9300 section 5.3). */
 #ifndef LF_UDP_H
 #define LF_UDP_H
 
@@ -8,16 +9,41 @@
 #include <sys/socket.h>
 
 #include "address.h"
+#include "options.h"
 
-struct lf_udp {
-    int fd; /* -1 where the host has not got this family */
-    uint8_t family;
+/* A source port. Runs leave with a checksum, packets alone without where the policy says so: that takes two sockets,
+ * which share the port; on 4341 itself it is one, and `zero` says how it stands. */
+struct lf_port {
+    int run;
+    int alone;
+    bool zero;
 };
 
-/* Opens the socket of family 4 or 6 on `port`; `shared` lets further workers open theirs on the same. 0, or an errno. A
- * host without the family is no error: fd is -1 then. */
-int lf_udp_open(struct lf_udp *udp, uint8_t family, uint16_t port, bool shared);
+struct lf_udp {
+    uint8_t family;
+    int receive; /* -1 where the host has not got this family */
+    int vxlan;   /* -1 where it is not wanted */
+    unsigned count;
+    struct lf_port ports[LF_PORTS_MAX + 1]; /* the last one is for outer fragments: alone may exceed the path's MTU */
+};
+
+/* Opens the sockets of family 4 or 6; `shared` lets further workers open theirs on the same ports. 0, or an errno, and
+ * `features` has what came of UDP_GRO and UDP_SEGMENT. A host without the family is no error: receive is -1 then. */
+int lf_udp_open(struct lf_udp *udp, uint8_t family, const struct lf_options *options, bool shared,
+                struct lf_features *features);
 void lf_udp_close(struct lf_udp *udp);
+
+/* Nothing open. */
+void lf_udp_clear(struct lf_udp *udp, uint8_t family);
+
+/* Makes a port's socket send with or without a checksum; for the one that is both. */
+void lf_udp_set_zero(const struct lf_udp *udp, struct lf_port *port, bool zero);
+
+/* Datagrams that the kernel has dropped at the receiving sockets: its queue was full or the checksum wrong. */
+uint64_t lf_udp_lost(const struct lf_udp *udp);
+
+/* UDP datagrams with a wrong checksum in this network namespace, both families, all sockets. */
+uint64_t lf_udp_wrong_checksums(void);
 
 union lf_sockaddr {
     struct sockaddr any;

@@ -10,50 +10,84 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tun.h"
+/* What an event is about: its kind, and of a socket its family (0 IPv4, 1 IPv6), which one, and which of a port's two. */
+enum { EVENT_WAKE, EVENT_TUN, EVENT_RECEIVE, EVENT_VXLAN, EVENT_PORT };
+enum { FAMILY_SHIFT = 8, PORT_SHIFT = 16, ALONE_SHIFT = 24, EVENTS = 16 };
 
-/* Ours: buffers for a full stage, two full outboxes and the one in hand. */
-enum { BUFFERS = LF_STAGE_PACKETS + 2 * LF_BATCH + 1 };
-
-enum { EVENT_WAKE, EVENT_TUN, EVENT_UDP4, EVENT_UDP6, EVENTS };
-
-static int watch(struct lf_worker *worker, int fd, uint32_t event)
+static int watch(struct lf_worker *worker, int fd, uint32_t events, uint32_t about)
 {
-    struct epoll_event interest = {.events = EPOLLIN, .data.u32 = event};
+    struct epoll_event interest = {.events = events, .data.u32 = about};
 
+    if (fd < 0)
+        return 0;
     return epoll_ctl(worker->epoll, EPOLL_CTL_ADD, fd, &interest) ? errno : 0;
 }
 
-static int open_sockets(struct lf_worker *worker, const struct lf_worker_config *config)
+/* The sending sockets are watched for what the network says, which comes unasked. */
+static int watch_ports(struct lf_worker *worker, unsigned family)
 {
-    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
-    worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (worker->epoll < 0 || worker->wake < 0)
-        return errno;
-    if (!lf_tun_prepare(worker->tun))
-        return errno;
+    const struct lf_udp *udp = &worker->udp[family];
+    int error = 0;
 
-    int error = watch(worker, worker->wake, EVENT_WAKE);
+    for (unsigned i = 0; i <= LF_PORTS_MAX && !error; i++) {
+        const struct lf_port *port = &udp->ports[i];
+        uint32_t about = EVENT_PORT | family << FAMILY_SHIFT | i << PORT_SHIFT;
 
-    if (!error)
-        error = watch(worker, worker->tun, EVENT_TUN);
-    for (unsigned i = 0; i < 2 && !error; i++) {
-        error = lf_udp_open(&worker->udp[i], i ? 6 : 4, config->port, config->shared);
-        if (!error && worker->udp[i].fd >= 0)
-            error = watch(worker, worker->udp[i].fd, EVENT_UDP4 + i);
+        if (port->run != udp->receive)
+            error = watch(worker, port->run, 0, about);
+        if (!error && port->alone != port->run)
+            error = watch(worker, port->alone, 0, about | UINT32_C(1) << ALONE_SHIFT);
     }
     return error;
 }
 
-static bool take_memory(struct lf_worker *worker)
+static int open_family(struct lf_worker *worker, const struct lf_worker_config *config, unsigned family)
 {
-    bool enough = lf_pool_init(&worker->pool, BUFFERS);
+    struct lf_udp *udp = &worker->udp[family];
+    int error = lf_udp_open(udp, family ? 6 : 4, config->options, config->shared, &worker->features);
 
-    for (unsigned i = 0; i < 2; i++) {
-        enough = lf_outbox_init(&worker->outboxes[i], &worker->udp[i]) && enough;
-        enough = lf_inbox_init(&worker->inboxes[i], &worker->udp[i]) && enough;
-    }
-    return enough;
+    if (!error)
+        error = watch(worker, udp->receive, EPOLLIN, EVENT_RECEIVE | family << FAMILY_SHIFT);
+    if (!error)
+        error = watch(worker, udp->vxlan, EPOLLIN, EVENT_VXLAN | family << FAMILY_SHIFT);
+    return error ? error : watch_ports(worker, family);
+}
+
+static int open_descriptors(struct lf_worker *worker, const struct lf_worker_config *config)
+{
+    int error;
+
+    worker->epoll = epoll_create1(EPOLL_CLOEXEC);
+    worker->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (worker->epoll < 0 || worker->wake < 0)
+        return errno;
+    if (!lf_tun_prepare(&worker->tun, config->tun, config->options, &worker->features))
+        return errno;
+    error = watch(worker, worker->wake, EPOLLIN, EVENT_WAKE);
+    if (!error)
+        error = watch(worker, worker->tun.fd, EPOLLIN, EVENT_TUN);
+    for (unsigned family = 0; family < 2 && !error; family++)
+        error = open_family(worker, config, family);
+    return error;
+}
+
+static bool take_memory(struct lf_worker *worker, const struct lf_worker_config *config)
+{
+    const struct lf_options *options = config->options;
+    bool runs = options->offload && options->checksum != LF_CHECKSUM_ZERO;
+    bool enough = lf_pool_init(&worker->pool, LF_STAGE_PACKETS);
+
+    worker->features.segments = runs ? config->segments : 1;
+    enough = lf_arena_init(&worker->arena) && enough;
+    enough = lf_inbox_init(&worker->inbox) && enough;
+    for (unsigned i = 0; i < 2; i++)
+        enough = lf_outbox_init(&worker->outboxes[i], &worker->udp[i], options, worker->features.segments,
+                                &worker->counters) &&
+                 enough;
+    worker->coalescer = malloc(sizeof *worker->coalescer);
+    if (worker->coalescer)
+        lf_coalesce_init(worker->coalescer, worker->features.tso, worker->features.uso);
+    return enough && worker->coalescer;
 }
 
 int lf_worker_new(struct lf_worker **made, const struct lf_worker_config *config)
@@ -66,10 +100,15 @@ int lf_worker_new(struct lf_worker **made, const struct lf_worker_config *config
     memset(worker, 0, sizeof *worker);
     worker->number = config->number;
     worker->table = config->table;
-    worker->tun = config->tun;
     worker->punted = config->punted;
-    worker->epoll = worker->wake = worker->udp[0].fd = worker->udp[1].fd = -1;
-    error = take_memory(worker) ? open_sockets(worker, config) : ENOMEM;
+    worker->mss_clamp = config->options->mss_clamp;
+    worker->features.gro = config->options->offload;
+    worker->epoll = worker->wake = -1;
+    for (unsigned i = 0; i < 2; i++)
+        lf_udp_clear(&worker->udp[i], i ? 6 : 4);
+    error = open_descriptors(worker, config);
+    if (!error && !take_memory(worker, config))
+        error = ENOMEM;
     if (error) {
         lf_worker_free(worker);
         return error;
@@ -84,9 +123,11 @@ void lf_worker_free(struct lf_worker *worker)
         return;
     for (unsigned i = 0; i < 2; i++) {
         lf_outbox_close(&worker->outboxes[i]);
-        lf_inbox_close(&worker->inboxes[i]);
         lf_udp_close(&worker->udp[i]);
     }
+    free(worker->coalescer);
+    lf_inbox_close(&worker->inbox);
+    lf_arena_close(&worker->arena);
     lf_pool_close(&worker->pool);
     if (worker->epoll >= 0)
         close(worker->epoll);
@@ -121,25 +162,41 @@ static int sleep_ms(struct lf_worker *worker)
     return next > worker->now_ms ? (int)(next - worker->now_ms) : 0;
 }
 
-static void handle(struct lf_worker *worker, uint32_t event)
+static void handle_tun(struct lf_worker *worker)
 {
+    if (lf_outbound_read(worker))
+        return;
+    /* A descriptor in error is always ready: leave it, or the worker spins. */
+    (void)epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->tun.fd, NULL);
+    atomic_store_explicit(&worker->tun_lost, true, memory_order_relaxed);
+}
+
+static void handle(struct lf_worker *worker, const struct epoll_event *event)
+{
+    unsigned kind = event->data.u32 & 0xff, family = event->data.u32 >> FAMILY_SHIFT & 0xff;
+    const struct lf_udp *udp = &worker->udp[family];
+    const struct lf_port *port = &udp->ports[event->data.u32 >> PORT_SHIFT & 0xff];
+    int fd = event->data.u32 >> ALONE_SHIFT ? port->alone : port->run;
     uint64_t ignored;
 
-    switch (event) {
+    switch (kind) {
     case EVENT_WAKE:
         (void)!read(worker->wake, &ignored, sizeof ignored);
-        break;
+        return;
     case EVENT_TUN:
-        if (!lf_outbound_read(worker)) {
-            /* A descriptor in error is always ready: leave it, or the worker spins. */
-            (void)epoll_ctl(worker->epoll, EPOLL_CTL_DEL, worker->tun, NULL);
-            atomic_store_explicit(&worker->tun_lost, true, memory_order_relaxed);
-        }
-        lf_outbound_flush(worker);
+        handle_tun(worker);
+        return;
+    case EVENT_RECEIVE:
+    case EVENT_VXLAN:
+        fd = kind == EVENT_VXLAN ? udp->vxlan : udp->receive;
+        if (event->events & EPOLLIN)
+            lf_inbound_receive(worker, fd, kind == EVENT_VXLAN);
         break;
     default:
-        lf_inbound_receive(worker, event - EVENT_UDP4);
+        break;
     }
+    if (event->events & EPOLLERR)
+        lf_depart_listen(worker, family, fd);
 }
 
 /* One round: pin, what the stage holds first, then one batch of each descriptor that is ready, so that no direction
@@ -156,10 +213,9 @@ static void look_round(struct lf_worker *worker, const struct epoll_event *event
         lf_outbound_expire(worker);
         if (worker->now_ms >= worker->repeat_ms)
             lf_outbound_repeat(worker);
-        lf_outbound_flush(worker);
     }
     for (int i = 0; i < count; i++)
-        handle(worker, events[i].data.u32);
+        handle(worker, &events[i]);
     lf_epoch_sleep(&worker->table->epoch, worker->number);
 }
 

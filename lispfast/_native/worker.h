@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "arena.h"
+#include "coalesce.h"
 #include "counters.h"
 #include "icmp.h"
 #include "inbox.h"
@@ -14,6 +16,7 @@
 #include "ring.h"
 #include "staging.h"
 #include "table.h"
+#include "tun.h"
 
 struct lf_worker {
     /* Shared with the control thread. */
@@ -22,21 +25,26 @@ struct lf_worker {
     struct lf_counters counters;
     _Atomic(bool) stop;
     _Atomic(bool) tun_lost;
-    _Atomic(unsigned) waiting; /* packets in the stage, stored before the worker sleeps */
+    _Atomic(unsigned) waiting; /* frames in the stage, stored before the worker sleeps */
     int wake;                  /* eventfd: written to make the worker look round */
     int punted;                /* eventfd of the engine: written after a punt */
     pthread_t thread;
 
     /* The worker's own. */
     unsigned number;
+    bool mss_clamp;
+    struct lf_features features; /* as found at the start */
     struct lf_table *table;
     struct lf_view view;
     uint64_t now_ms;
-    int tun;
     int epoll;
+    struct lf_tun tun;
     struct lf_udp udp[2]; /* IPv4, IPv6 */
+    struct lf_arena arena;
+    size_t mark; /* the arena up to here is the frame in hand and those before it, beyond is scratch */
     struct lf_outbox outboxes[2];
-    struct lf_inbox inboxes[2];
+    struct lf_inbox inbox;
+    struct lf_coalescer *coalescer;
     struct lf_pool pool;
     struct lf_stage stage;
     struct lf_marks marks;
@@ -45,14 +53,16 @@ struct lf_worker {
 };
 
 /* Opens sockets and takes memory; does not start. 0 with `*worker`, or an errno. `shared`: further workers are on the
- * same port. The TUN descriptor and `punted` stay the caller's. Ended by lf_worker_free once the thread has ended. */
+ * same ports; `segments`: what lf_probe_segments found. The TUN descriptor and `punted` stay the caller's. Ended by
+ * lf_worker_free once the thread has ended. */
 struct lf_worker_config {
     unsigned number;
     struct lf_table *table;
     int tun;
     int punted;
-    uint16_t port;
     bool shared;
+    unsigned segments;
+    const struct lf_options *options;
 };
 int lf_worker_new(struct lf_worker **worker, const struct lf_worker_config *config);
 void lf_worker_free(struct lf_worker *worker);
@@ -62,21 +72,32 @@ int lf_worker_start(struct lf_worker *worker);
 void lf_worker_end(struct lf_worker *worker);
 void lf_worker_wake(struct lf_worker *worker);
 
-static inline void lf_worker_drop(struct lf_worker *worker, enum lf_reason reason)
+static inline void lf_worker_drop(struct lf_worker *worker, enum lf_reason reason, size_t packets)
 {
-    lf_count(&worker->counters.drops[reason], 1);
+    lf_count(&worker->counters.drops[reason], packets);
 }
+
+/* Tells the control thread something; false where the ring is full. */
+bool lf_worker_punt(struct lf_worker *worker, const struct lf_punt *punt);
 
 /* outbound.c. `read` takes a batch from the TUN, false once the device is gone; `release` forwards what the stage holds
  * and the table now matches; `expire` drops what waited too long; `repeat` punts what still waits and was not
- * punted within a second; `flush` sends. */
+ * punted within a second. */
 bool lf_outbound_read(struct lf_worker *worker);
 void lf_outbound_release(struct lf_worker *worker);
 void lf_outbound_expire(struct lf_worker *worker);
 void lf_outbound_repeat(struct lf_worker *worker);
-void lf_outbound_flush(struct lf_worker *worker);
 
-/* inbound.c. Receives a batch of a family (0 IPv4, 1 IPv6) and delivers it to the TUN. */
-void lf_inbound_receive(struct lf_worker *worker, unsigned family);
+/* departure.c. `depart` puts a frame that is to be encapsulated into an outbox, in as many datagrams as it takes; `flush`
+ * sends them and punts what the network said; `listen` only hears what it says. `answer` writes an ICMP message to the TUN,
+ * within a rate. */
+void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf_packet *packet,
+               const struct lf_route *route);
+void lf_depart_flush(struct lf_worker *worker);
+void lf_depart_listen(struct lf_worker *worker, unsigned family, int fd);
+void lf_depart_answer(struct lf_worker *worker, uint8_t *message, size_t length);
+
+/* inbound.c. Receives a batch on a socket and delivers it to the TUN; `vxlan` for the port of VXLAN-GPE. */
+void lf_inbound_receive(struct lf_worker *worker, int fd, bool vxlan);
 
 #endif

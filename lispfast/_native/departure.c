@@ -1,0 +1,214 @@
+#define _GNU_SOURCE
+#include "clamp.h"
+#include "encap.h"
+#include "errqueue.h"
+#include "fragment.h"
+#include "segment.h"
+#include "steer.h"
+#include "worker.h"
+
+/* From a frame with a locator to datagrams in an outbox. What fits the path goes as it is, a frame that stands for many
+ * packets is cut. What does not fit (RFC 9300 section 7):
+ *
+ *   IPv4 that may be fragmented      split, each part encapsulated (section 7.1)
+ *   up to 1,280 bytes                encapsulated whole, the outer packet fragmented, on a path of its own: IPv6 senders go
+ *                                    no lower, and a path may leave less
+ *   everything else                  dropped and answered: fragmentation needed, or packet too big
+ */
+
+/* From RFC 8200 section 5; and what stands in front of an inner packet. */
+enum { LEAST_MTU = 1280, OUTER4 = 20 + 8 + LF_HEADER, OUTER6 = 40 + 8 + LF_HEADER };
+
+/* An outbound packet's way, and how many bytes of inner packet it takes. */
+struct passage {
+    struct lf_outbox *outbox;
+    struct lf_way way;
+    size_t room;
+};
+
+static size_t told_mtu(const struct passage *passage)
+{
+    return passage->room < LEAST_MTU ? LEAST_MTU : passage->room;
+}
+
+/* Memory that lasts until the flush, beyond the frame in hand. */
+static uint8_t *scratch(struct lf_worker *worker, size_t size)
+{
+    if (lf_arena_room(&worker->arena) < size + 16) {
+        lf_depart_flush(worker);
+        worker->arena.used = worker->mark;
+    }
+    return lf_arena_take(&worker->arena, size);
+}
+
+static void put(struct lf_worker *worker, const struct passage *passage, bool fragmented, struct iovec head,
+                struct iovec tail)
+{
+    struct lf_way way = passage->way;
+
+    if (fragmented)
+        way.port = LF_PORTS_MAX;
+    while (!lf_outbox_add(passage->outbox, &way, head, tail))
+        lf_depart_flush(worker);
+}
+
+/* A packet with headroom in front of it. */
+static void put_packet(struct lf_worker *worker, const struct passage *passage, const struct lf_packet *packet)
+{
+    const struct iovec head = {packet->data - LF_HEADER, LF_HEADER + packet->length}, none = {NULL, 0};
+
+    lf_encap_header(packet->data - LF_HEADER, passage->way.locator, packet->family);
+    put(worker, passage, packet->length > passage->room, head, none);
+}
+
+void lf_depart_answer(struct lf_worker *worker, uint8_t *message, size_t length)
+{
+    if (length && lf_bucket_take(&worker->answers, worker->now_ms) && !lf_tun_put(&worker->tun, message, length))
+        lf_worker_drop(worker, LF_TUN_REFUSED, 1);
+}
+
+static void refuse(struct lf_worker *worker, const struct passage *passage, const struct lf_packet *packet,
+                   size_t packets)
+{
+    uint8_t message[LF_ICMP_MAX];
+
+    lf_depart_answer(worker, message, lf_icmp_too_big(message, packet, told_mtu(passage)));
+    lf_worker_drop(worker, LF_TOO_BIG, packets);
+    lf_count(&passage->way.usage->drops, packets);
+}
+
+static void put_fragments(struct lf_worker *worker, const struct passage *passage, struct lf_fragments *fragments,
+                          uint8_t family)
+{
+    for (size_t i = 0; i < fragments->count; i++) {
+        uint8_t *data = scratch(worker, LF_HEADROOM + told_mtu(passage)) + LF_HEADROOM;
+        const struct lf_packet part = {
+            .data = data, .length = lf_fragments_next(fragments, data), .family = family};
+
+        put_packet(worker, passage, &part);
+    }
+}
+
+static void depart_one(struct lf_worker *worker, const struct passage *passage, struct lf_packet *packet)
+{
+    struct lf_fragments fragments;
+
+    if (worker->mss_clamp)
+        (void)lf_clamp_mss(packet, told_mtu(passage));
+    if (packet->length <= told_mtu(passage))
+        put_packet(worker, passage, packet);
+    else if (lf_fragments_begin(&fragments, packet, told_mtu(passage)))
+        put_fragments(worker, passage, &fragments, packet->family);
+    else
+        refuse(worker, passage, packet, 1);
+}
+
+/* Segments whose datagrams the path takes: headers beside the frame, payload within it. */
+static void put_segments(struct lf_worker *worker, const struct passage *passage, struct lf_segments *segments,
+                         uint8_t family)
+{
+    for (size_t i = 0; i < segments->count; i++) {
+        uint8_t *head = scratch(worker, LF_HEADER + segments->headers);
+        struct lf_piece piece;
+
+        lf_encap_header(head, passage->way.locator, family);
+        piece = lf_segments_next(segments, head + LF_HEADER);
+        put(worker, passage, false, (struct iovec){head, LF_HEADER + segments->headers},
+            (struct iovec){(void *)(uintptr_t)piece.payload, piece.length});
+    }
+}
+
+/* Segments that are too long each by themselves: made whole, then treated as if they had come so. Each is the frame in
+ * hand while it is. */
+static void put_apart(struct lf_worker *worker, const struct passage *passage, struct lf_segments *segments)
+{
+    size_t mark = worker->mark;
+
+    for (size_t i = 0; i < segments->count; i++) {
+        uint8_t *data = scratch(worker, LF_HEADROOM + segments->largest) + LF_HEADROOM;
+        struct lf_piece piece = lf_segments_next(segments, data);
+        struct lf_packet packet;
+
+        memcpy(data + segments->headers, piece.payload, piece.length);
+        worker->mark = worker->arena.used;
+        if (lf_packet_parse(&packet, data, segments->headers + piece.length) == LF_PARSE_OK)
+            depart_one(worker, passage, &packet);
+        worker->mark = mark;
+    }
+}
+
+static void depart_many(struct lf_worker *worker, const struct passage *passage, const struct lf_frame *frame,
+                        const struct lf_packet *packet)
+{
+    struct lf_segments segments;
+
+    if (!lf_segments_begin(&segments, frame, packet))
+        lf_worker_drop(worker, LF_INNER_MALFORMED, 1);
+    else if (segments.largest <= passage->room)
+        put_segments(worker, passage, &segments, packet->family);
+    else if (segments.largest <= told_mtu(passage) || lf_packet_may_fragment(packet))
+        put_apart(worker, passage, &segments);
+    else
+        refuse(worker, passage, packet, segments.count);
+}
+
+void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf_packet *packet,
+               const struct lf_route *route)
+{
+    const struct lf_locator *locator = route->locator;
+    bool six = locator->address.family == 6;
+    size_t overhead = six ? OUTER6 : OUTER4;
+    struct lf_outbox *outbox = &worker->outboxes[six];
+    const struct passage passage = {
+        .outbox = outbox,
+        .way = {.locator = locator,
+                .source = route->source,
+                .usage = &route->prefix->usage[worker->number],
+                .tos = packet->tos,
+                .ttl = packet->ttl,
+                .port = (uint8_t)(lf_steer_class(packet) % outbox->udp->count)},
+        .room = locator->mtu > overhead ? locator->mtu - overhead : 0};
+
+    if (frame->gso == LF_GSO_NONE)
+        depart_one(worker, &passage, packet);
+    else
+        depart_many(worker, &passage, frame, packet);
+}
+
+/* Anybody can make up an ICMP message: one punt a second for each peer. */
+static void report(struct lf_worker *worker, const struct lf_trouble *trouble)
+{
+    const uint32_t beside = UINT32_MAX; /* no instance-ID: these marks are not those of misses */
+    const struct lf_punt punt = {.kind = LF_PUNT_PATH_MTU, .destination = trouble->peer, .value = trouble->mtu};
+
+    if (!lf_marks_hold(&worker->marks, beside, &trouble->peer, worker->now_ms) && lf_worker_punt(worker, &punt))
+        lf_marks_set(&worker->marks, beside, &trouble->peer, worker->now_ms);
+}
+
+static void report_all(struct lf_worker *worker, struct lf_outbox *outbox)
+{
+    for (unsigned i = 0; i < outbox->troubles; i++)
+        report(worker, &outbox->trouble[i]);
+    outbox->troubles = 0;
+    if (outbox->lost_segmentation) {
+        const struct lf_punt punt = {.kind = LF_PUNT_PLAIN, .value = outbox->lost_ifindex};
+
+        outbox->lost_segmentation = !lf_worker_punt(worker, &punt);
+    }
+}
+
+void lf_depart_flush(struct lf_worker *worker)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (lf_outbox_empty(&worker->outboxes[i]))
+            continue;
+        lf_outbox_flush(&worker->outboxes[i], worker->now_ms);
+        report_all(worker, &worker->outboxes[i]);
+    }
+}
+
+void lf_depart_listen(struct lf_worker *worker, unsigned family, int fd)
+{
+    lf_outbox_listen(&worker->outboxes[family], fd);
+    report_all(worker, &worker->outboxes[family]);
+}

@@ -1,0 +1,275 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/udp.h>
+#include <poll.h>
+
+#include "errqueue.h"
+#include "message.h"
+
+/* The way out of an outbox. Runs of one source port leave in their order, as consecutive runs of a flow do; the order of
+ * flows among each other means nothing, so a port's runs go together. */
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+/* Ours: how long a flush waits for a full socket in all. A shaped link drains the send buffer in that time; beyond it,
+ * packets are better lost than the other direction held up. And how often a send is repeated that met somebody else's
+ * error. */
+enum { WAIT_MS = 5, WAITS_MAX = 4, REPEATS_MAX = 8 };
+
+struct sending {
+    struct lf_outbox *outbox;
+    uint64_t now_ms;
+    int fd;
+    unsigned waits;
+    unsigned repeats;
+};
+
+static void settle(const struct sending *sending, const struct lf_run *run, unsigned datagrams, size_t bytes)
+{
+    struct lf_counters *counters = sending->outbox->counters;
+    size_t inner = bytes - (size_t)datagrams * LF_HEADER;
+
+    lf_count(&counters->packets_out, datagrams);
+    lf_count(&counters->bytes_out, inner);
+    lf_count(&run->way.usage->packets, datagrams);
+    lf_count(&run->way.usage->bytes, inner);
+    atomic_store_explicit(&run->way.usage->last_ms, sending->now_ms, memory_order_relaxed);
+}
+
+static void lose(const struct sending *sending, const struct lf_run *run, unsigned datagrams, enum lf_reason reason)
+{
+    lf_count(&sending->outbox->counters->drops[reason], datagrams);
+    lf_count(&run->way.usage->drops, datagrams);
+}
+
+/* How many errors there were about datagrams that had left before. */
+static unsigned listen_to(struct lf_outbox *outbox, int fd)
+{
+    struct lf_trouble trouble;
+    unsigned heard = 0;
+
+    while (heard < LF_TROUBLES && lf_errqueue_take(fd, &trouble)) {
+        heard += !trouble.local;
+        if (trouble.mtu && trouble.peer.family && outbox->troubles < LF_TROUBLES)
+            outbox->trouble[outbox->troubles++] = trouble;
+        if (trouble.local)
+            break;
+    }
+    return heard;
+}
+
+void lf_outbox_listen(struct lf_outbox *outbox, int fd)
+{
+    int pending;
+    socklen_t length = sizeof pending;
+
+    (void)listen_to(outbox, fd);
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, &length); /* an error without a text would stay for ever */
+}
+
+static void forget_segmentation(struct lf_outbox *outbox, uint32_t ifindex)
+{
+    for (unsigned i = 0; i < outbox->plain_count; i++)
+        if (outbox->plain[i] == ifindex)
+            return;
+    if (outbox->plain_count < LF_PLAIN_DEVICES)
+        outbox->plain[outbox->plain_count++] = ifindex;
+    outbox->lost_segmentation = true;
+    outbox->lost_ifindex = ifindex;
+}
+
+/* What to do about a send that failed with `error`. */
+enum answer { AGAIN, CUT, APART, GIVE_UP };
+
+static enum answer judge(struct sending *sending, int error, unsigned datagrams)
+{
+    struct pollfd writable = {.fd = sending->fd, .events = POLLOUT};
+
+    if (error == EINTR)
+        return AGAIN;
+    if (error == EAGAIN || error == EWOULDBLOCK) {
+        if (sending->waits++ >= WAITS_MAX)
+            return GIVE_UP;
+        (void)poll(&writable, 1, WAIT_MS);
+        return AGAIN;
+    }
+    if (listen_to(sending->outbox, sending->fd) && sending->repeats++ < REPEATS_MAX)
+        return AGAIN;
+    if (datagrams > 1 && error == EMSGSIZE)
+        return CUT;
+    if (datagrams > 1 && (error == EIO || error == EINVAL || error == EOPNOTSUPP || error == ENOPROTOOPT))
+        return APART;
+    return GIVE_UP;
+}
+
+static void fill_header(struct msghdr *header, struct lf_outbox_message *message, const struct lf_run *run,
+                        struct iovec *parts, size_t count, bool several)
+{
+    size_t length = message->control_length;
+
+    if (several) {
+        uint16_t size = (uint16_t)run->size;
+
+        length = lf_message_control(message, length, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+    }
+    *header = (struct msghdr){.msg_name = &message->name,
+                              .msg_namelen = message->name_length,
+                              .msg_iov = parts,
+                              .msg_iovlen = count,
+                              .msg_control = message->control.bytes,
+                              .msg_controllen = length};
+}
+
+/* A part of a run: datagrams that lie one after the other. */
+struct stretch {
+    struct lf_run *run;
+    struct lf_outbox_message *message;
+    unsigned part;
+    unsigned parts;
+    unsigned datagrams;
+    size_t bytes;
+};
+
+/* The first `datagrams` of a stretch; the stretch keeps the rest. */
+static struct stretch take_front(struct stretch *whole, unsigned datagrams)
+{
+    struct stretch front = *whole;
+
+    front.datagrams = front.parts = 0;
+    front.bytes = 0;
+    while (front.datagrams < datagrams && front.bytes < whole->bytes) {
+        size_t rest = whole->bytes - front.bytes, left = rest < whole->run->size ? rest : whole->run->size;
+
+        front.datagrams++;
+        front.bytes += left;
+        while (left)
+            left -= front.message->parts[front.part + front.parts++].iov_len;
+    }
+    whole->part += front.parts;
+    whole->parts -= front.parts;
+    whole->bytes -= front.bytes;
+    whole->datagrams -= front.datagrams;
+    return front;
+}
+
+/* Sends a stretch in pieces of at most `limit` datagrams, a system call each; smaller ones where that is still too big. */
+static void send_pieces(struct sending *sending, struct stretch stretch, unsigned limit)
+{
+    while (stretch.datagrams) {
+        struct stretch whole = stretch;
+        struct stretch piece = take_front(&stretch, limit);
+        enum answer answer;
+        struct msghdr header;
+
+        fill_header(&header, piece.message, piece.run, piece.message->parts + piece.part, piece.parts,
+                    piece.datagrams > 1);
+        if (sendmsg(sending->fd, &header, 0) >= 0) {
+            settle(sending, piece.run, piece.datagrams, piece.bytes);
+            continue;
+        }
+
+        int error = errno;
+
+        answer = judge(sending, error, piece.datagrams);
+        if (answer == GIVE_UP) {
+            lose(sending, piece.run, piece.datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);
+            continue;
+        }
+        stretch = whole;
+        if (answer == CUT)
+            limit = piece.datagrams / 2;
+        else if (answer == APART)
+            limit = 1;
+    }
+}
+
+/* Sends runs of one socket; each is one message. */
+static void send_runs(struct sending *sending, const uint8_t *order, unsigned count)
+{
+    struct lf_outbox *outbox = sending->outbox;
+    struct mmsghdr headers[LF_RUNS];
+    unsigned done = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        struct lf_run *run = &outbox->runs[order[i]];
+        struct lf_outbox_message *message = &outbox->messages[order[i]];
+
+        fill_header(&headers[i].msg_hdr, message, run, message->parts, run->parts, run->datagrams > 1);
+    }
+    while (done < count) {
+        int sent = sendmmsg(sending->fd, headers + done, count - done, 0), error = errno;
+
+        for (int i = 0; i < sent; i++, done++)
+            settle(sending, &outbox->runs[order[done]], outbox->runs[order[done]].datagrams,
+                   outbox->runs[order[done]].bytes);
+        if (sent > 0)
+            continue;
+
+        /* An error is about the first message alone. */
+        struct lf_run *run = &outbox->runs[order[done]];
+        struct stretch stretch = {run, &outbox->messages[order[done]], 0, run->parts, run->datagrams, run->bytes};
+
+        switch (judge(sending, error, run->datagrams)) {
+        case AGAIN:
+            continue;
+        case CUT:
+            send_pieces(sending, stretch, run->datagrams / 2);
+            break;
+        case APART:
+            forget_segmentation(outbox, run->way.source->ifindex);
+            send_pieces(sending, stretch, 1);
+            break;
+        case GIVE_UP:
+            lose(sending, run, run->datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);
+            break;
+        }
+        done++;
+    }
+}
+
+/* LISP-GPE keeps its checksum but by configuration (RFC 9305 section 4.3). */
+static bool without_checksum(const struct lf_outbox *outbox, const struct lf_run *run)
+{
+    if (outbox->checksum == LF_CHECKSUM_AUTO)
+        return run->datagrams == 1 && run->way.locator->form != LF_FORM_LISP_GPE;
+    return outbox->checksum == LF_CHECKSUM_ZERO;
+}
+
+static void send_port(struct lf_outbox *outbox, const uint8_t *order, unsigned count, uint64_t now_ms)
+{
+    struct lf_port *port = &outbox->udp->ports[outbox->runs[order[0]].way.port];
+
+    for (unsigned from = 0, to; from < count; from = to) {
+        bool zero = without_checksum(outbox, &outbox->runs[order[from]]);
+        struct sending sending = {.outbox = outbox, .now_ms = now_ms, .fd = zero ? port->alone : port->run};
+
+        for (to = from + 1; to < count; to++)
+            if (without_checksum(outbox, &outbox->runs[order[to]]) != zero)
+                break;
+        if (port->run == port->alone && port->zero != zero)
+            lf_udp_set_zero(outbox->udp, port, zero);
+        send_runs(&sending, order + from, to - from);
+    }
+}
+
+void lf_outbox_flush(struct lf_outbox *outbox, uint64_t now_ms)
+{
+    bool gone[LF_RUNS] = {false};
+
+    for (unsigned first = 0; first < outbox->count; first++) {
+        uint8_t order[LF_RUNS];
+        unsigned count = 0;
+
+        if (gone[first])
+            continue;
+        for (unsigned i = first; i < outbox->count; i++)
+            if (!gone[i] && outbox->runs[i].way.port == outbox->runs[first].way.port) {
+                gone[i] = true;
+                order[count++] = (uint8_t)i;
+            }
+        send_port(outbox, order, count, now_ms);
+    }
+    outbox->count = 0;
+}

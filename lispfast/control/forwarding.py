@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.outbox import Outbox
 from lispfast.control.policy import Outlook, native, verdict
-from lispfast.model.addresses import Eid, EidPrefix
-from lispfast.model.forwarding import Reject, Resolve, Transaction, Verdict
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import Encapsulate, Reject, Resolve, Transaction, Verdict
 from lispfast.model.settings import Settings
 
 
@@ -27,6 +27,7 @@ class ForwardingTable:
         self._cache = cache
         self._outbox = outbox
         self._asks = bool(settings.map_resolvers)
+        self._proxies = frozenset(proxy.address for proxy in settings.proxy_etrs)
         self._installed: dict[EidPrefix, Verdict] = {}
         self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
         self._defaults = {
@@ -43,6 +44,16 @@ class ForwardingTable:
         self.touch(sorted(self._defaults, key=str))
         self.touch(self._cache.prefixes())
         self.touch(self._installed)
+
+    def sends_to(self, rloc: Address) -> bool:
+        """Whether an entry of the cache or a proxy has this RLOC."""
+        return rloc in self._cache.rlocs() or rloc in self._proxies
+
+    def touch_rloc(self, rloc: Address) -> None:
+        """Verdicts that send to this RLOC may be others."""
+        self.touch(self._cache.users(rloc))
+        if rloc in self._proxies:
+            self.touch(prefix for prefix, standing in self._installed.items() if _names(standing, rloc))
 
     def flush(self, outlook: Outlook) -> None:
         """Commit the differences of what was touched, in one transaction."""
@@ -69,3 +80,7 @@ class ForwardingTable:
         if prefix not in self._defaults:
             return None
         return Resolve() if self._asks else native(prefix.version, prefix.iid, outlook)
+
+
+def _names(verdict: Verdict, rloc: Address) -> bool:
+    return isinstance(verdict, Encapsulate) and any(locator.address == rloc for locator in verdict.locators)

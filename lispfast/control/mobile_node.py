@@ -15,6 +15,7 @@ from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.map_replies import believable
 from lispfast.control.mobility import Move, Position, compare, locate
 from lispfast.control.outbox import Outbox
+from lispfast.control.path_mtu import PathMtus
 from lispfast.control.policy import Outlook
 from lispfast.control.prober import Prober
 from lispfast.control.register_nonce import RegisterNonce
@@ -24,9 +25,9 @@ from lispfast.control.responder import Asked, Responder
 from lispfast.control.role import NonceSource
 from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
-from lispfast.model.addresses import CONTROL_PORT, Eid, EidPrefix
+from lispfast.model.addresses import CONTROL_PORT, Address, Eid, EidPrefix
 from lispfast.model.errors import WireError
-from lispfast.model.forwarding import Punt, Traffic, Transaction
+from lispfast.model.forwarding import Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction
 from lispfast.model.mapping import Action, Locator
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Settings
@@ -59,6 +60,8 @@ class MobileNode:
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
+        self.path_mtus = PathMtus(self.outbox)
+        self.traffic = Traffic({}, {})
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
         self._running = False
 
@@ -90,6 +93,7 @@ class MobileNode:
         if move.outlook:
             self.table.touch_all()
         if move.rerouted:
+            self._touch_paths(self.path_mtus.handle_move())
             self.prober.handle_position(self.position, now)
             self._release_holds(now)
         self._flush(now)
@@ -97,21 +101,27 @@ class MobileNode:
         self.registrar.handle_position(self.position, now)
         if move.redirected:
             self.resolver.handle_position(self.position, now)
-        self.solicitor.handle_move(self.position, self._untold(), self.cache, self._outlook(), now)
+        self.solicitor.handle_move(self.position, self._untold(), self.cache, self.outlook(), now)
         self._flush(now)
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """Note which prefixes are in use, and who sends to us."""
+        self.traffic = traffic
         self.cache.handle_traffic(traffic, now)
         self.solicitor.handle_traffic(traffic, now)
 
     def handle_punt(self, punt: Punt, now: Seconds) -> None:
-        """Ask for the mapping, unless it came meanwhile."""
-        destination = Eid(punt.destination, punt.iid)
-        entry = self.cache.cover(destination.prefix)
-        asks = entry is None or (not entry.mapping.locators and entry.mapping.action is Action.SEND_MAP_REQUEST)
-        if self._running and asks and self.position.mapping(destination.prefix) is None:
-            self.resolver.miss(destination, punt.source, now)
+        """What the data plane cannot know or decide."""
+        if not self._running:
+            return
+        match punt:
+            case Miss():
+                self._on_miss(punt, now)
+            case PathMtu():
+                self._on_path_mtu(punt, now)
+            case NoSegmentation(ifindex):
+                names = (one.name for one in self.underlay.interfaces if one.index == ifindex)
+                self.outbox.event("segmentation-refused", interface=next(names, str(ifindex)))
 
     def handle_timeout(self, now: Seconds) -> None:
         """Let each machine do what is due."""
@@ -125,6 +135,7 @@ class MobileNode:
             self._changed(self.cache.hold(failed.asked, failed.until, now), now)
         due = self.cache.handle_timeout(now)
         self._changed(due.expired, now)
+        self._touch_paths(self.path_mtus.handle_timeout(now))
         for prefix in due.refresh:
             self.resolver.refresh(prefix, now)
         self._flush(now)
@@ -142,7 +153,7 @@ class MobileNode:
         """The first deadline of all machines."""
         if not self._running:
             return None
-        machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache)
+        machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache, self.path_mtus)
         return earliest(machine.next_timeout() for machine in machines)
 
     def take_effects(self) -> list[Effect]:
@@ -160,6 +171,23 @@ class MobileNode:
     def drops(self) -> dict[ControlReason, int]:
         """Ignored datagrams by reason."""
         return self.outbox.drops()
+
+    # --- Punts --------------------------------------------------------------------------------------------------------
+
+    def _on_miss(self, miss: Miss, now: Seconds) -> None:
+        """Ask for the mapping, unless it came meanwhile."""
+        destination = Eid(miss.destination, miss.iid)
+        entry = self.cache.cover(destination.prefix)
+        asks = entry is None or (not entry.mapping.locators and entry.mapping.action is Action.SEND_MAP_REQUEST)
+        if asks and self.position.mapping(destination.prefix) is None:
+            self.resolver.miss(destination, miss.source, now)
+
+    def _on_path_mtu(self, hint: PathMtu, now: Seconds) -> None:
+        """Anybody may say it: it counts only for an RLOC that we send to."""
+        source = self.position.source(hint.locator.version)
+        if source is not None and self.table.sends_to(hint.locator):
+            self._touch_paths(self.path_mtus.handle_hint(hint.locator, hint.mtu, source.mtu, now))
+            self._flush(now)
 
     # --- Messages -----------------------------------------------------------------------------------------------------
 
@@ -235,8 +263,14 @@ class MobileNode:
 
     # --- From one machine to the next ---------------------------------------------------------------------------------
 
-    def _outlook(self) -> Outlook:
-        return Outlook(self.position, self.settings.proxy_etrs, self.prober.down)
+    def outlook(self) -> Outlook:
+        """What verdicts depend on besides the map-cache."""
+        form = self.settings.forwarding.encapsulation
+        return Outlook(self.position, self.settings.proxy_etrs, self.prober.down, self.path_mtus.known, form)
+
+    def _touch_paths(self, rlocs: list[Address]) -> None:
+        for rloc in rlocs:
+            self.table.touch_rloc(rloc)
 
     def _changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
         if prefixes:
@@ -247,7 +281,7 @@ class MobileNode:
         if self.prober.changed:
             self.prober.changed = False
             self.table.touch_all()
-        self.table.flush(self._outlook())
+        self.table.flush(self.outlook())
 
     def _ask_for_the_lost(self, now: Seconds) -> None:
         """Peers that no longer answer probes may have moved while we did, each telling the other's old place."""

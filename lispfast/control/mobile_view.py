@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lispfast.control.map_cache import Entry
 from lispfast.control.policy import Outlook, usable_locators
 from lispfast.control.registrar import Registration
+from lispfast.model.forwarding import PrefixTraffic
 from lispfast.model.mapping import Locator
 from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator
 from lispfast.model.underlay import Interface
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from lispfast.control.mobile_node import MobileNode
 
 View = dict[str, object]
+
+UNUSED = PrefixTraffic(0, 0, 0, None)
 
 
 def status(node: MobileNode, now: Seconds) -> View:
@@ -46,12 +49,14 @@ def status(node: MobileNode, now: Seconds) -> View:
 
 
 def map_cache(node: MobileNode, now: Seconds) -> View:
-    """`entries`, each with `eid_prefix`, `uptime`, `expires`, `via`, `action`, `idle` and its `locators`.
+    """`entries`, each with `eid_prefix`, `uptime`, `expires`, `via`, `action`, `idle`, `locators` and its use.
 
-    `expires` is None for an entry that never does, `idle` None for one that was never used. A locator has `address`,
-    `uptime`, `state`, `priority`, `weight` and `rtt_ms`.
+    `expires` is None for an entry that never does, `idle` None for one that was never used. Its use is `packets_out`,
+    `bytes_out`, `packets_in`, `bytes_in` (inner ones) and `drops`, 0 before the first packet. A locator has `address`,
+    `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `encapsulation` and `mtu`: of the path, outer headers included,
+    with `mtu_learnt`, how long ago a router said so, None where it is the interface's.
     """
-    outlook = Outlook(node.position, node.settings.proxy_etrs, node.prober.down)
+    outlook = node.outlook()
     return {"entries": [_entry(node, entry, outlook, now) for entry in node.cache.entries()]}
 
 
@@ -95,6 +100,7 @@ def _interface(interface: Interface) -> View:
 def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> View:
     idle = node.cache.idle(entry.prefix, now)
     usable = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
+    use = node.traffic.prefixes.get(entry.prefix, UNUSED)
     return {
         "eid_prefix": str(entry.prefix),
         "uptime": _ago(entry.learned, now),
@@ -103,7 +109,15 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
         "action": entry.mapping.action.name.lower().replace("_", "-") if entry.mapping.negative else "encapsulate",
         "authoritative": entry.mapping.authoritative,
         "idle": None if idle is None else round(idle, 3),
-        "locators": [_locator(node, entry, loc, loc in usable, now) for loc in entry.mapping.locators],
+        "packets_out": use.packets_out,
+        "bytes_out": use.bytes_out,
+        "packets_in": use.packets_in,
+        "bytes_in": use.bytes_in,
+        "drops": use.drops,
+        "locators": [
+            {**_locator(node, entry, loc, loc in usable, now), **_path(node, loc, outlook, now)}
+            for loc in entry.mapping.locators
+        ],
     }
 
 
@@ -122,6 +136,15 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
         "priority": locator.priority,
         "weight": locator.weight,
         "rtt_ms": _milliseconds(path.rtt if path else None),
+    }
+
+
+def _path(node: MobileNode, locator: Locator, outlook: Outlook, now: Seconds) -> View:
+    learnt = node.path_mtus.learnt(locator.address)
+    return {
+        "encapsulation": (locator.encapsulation or outlook.encapsulation).value,
+        "mtu": outlook.mtu(locator.address),
+        "mtu_learnt": None if learnt is None else _ago(learnt, now),
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, field
 
 from lispfast.control.mobility import SLOTS, Position
 from lispfast.model.addresses import Address
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import Drop, Encapsulate, ForwardingLocator, Reject, RejectCode, Resolve, Verdict
 from lispfast.model.mapping import Action, Locator, Mapping
 from lispfast.model.settings import ProxyEtr
@@ -14,6 +16,7 @@ from lispfast.model.units import InstanceId, WireMtu
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
 INSTANCE_BIT = 0x08  # RFC 9300 section 5.3: the I-bit in the first byte; N, L, E and V are 0 (section 4.1)
+NEXT_PROTOCOL_BIT = 0x04  # RFC 9305 section 3: the P-bit, with N, E and V 0; VXLAN-GPE has it, and I, in the same place
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
@@ -22,11 +25,23 @@ UNKNOWN_MTU = WireMtu(1500)  # for a locator of a family that we have no way out
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a verdict depends on besides the mapping: our position, the proxies, and the RLOCs that probes call down."""
+    """What a verdict depends on besides the mapping.
+
+    Our position, the proxies, the RLOCs that probes call down, those with a path MTU less than the interface's, and the
+    form of packets to locators that name none.
+    """
 
     position: Position
     proxies: tuple[ProxyEtr, ...] = ()
     down: frozenset[Address] = frozenset()
+    path_mtus: Lookup[Address, WireMtu] = field(default_factory=dict)
+    encapsulation: Encapsulation = Encapsulation.LISP
+
+    def mtu(self, rloc: Address) -> WireMtu:
+        """What packets to the RLOC may have, outer headers included."""
+        source = self.position.source(rloc.version)
+        usual = source.mtu if source else UNKNOWN_MTU
+        return min(usual, self.path_mtus.get(rloc, usual))
 
 
 def verdict(mapping: Mapping, outlook: Outlook) -> Verdict:
@@ -50,9 +65,11 @@ def native(version: int, iid: InstanceId, outlook: Outlook) -> Verdict:
     Refused rather than dropped, so that applications fail without waiting (RFC 6832 section 6 has the proxy).
     """
     proxies = [
-        Locator(proxy.address, proxy.priority, proxy.weight) for proxy in outlook.proxies if version in proxy.versions
+        Locator(proxy.address, proxy.priority, proxy.weight, encapsulation=proxy.encapsulation)
+        for proxy in outlook.proxies
+        if version in proxy.versions
     ]
-    locators = _compile(_reachable([locator for locator in proxies if locator.usable], outlook), iid, outlook.position)
+    locators = _compile(_reachable([locator for locator in proxies if locator.usable], outlook), iid, outlook)
     return Encapsulate(locators) if locators else Reject(RejectCode.NO_ROUTE)
 
 
@@ -68,13 +85,19 @@ def usable_locators(mapping: Mapping, outlook: Outlook) -> tuple[Locator, ...]:
     return tuple(_reachable(up, outlook) if _families(up, outlook) else _reachable(usable, outlook))
 
 
-def header(iid: InstanceId) -> bytes:
-    """The LISP header of the public profile (RFC 9300 sections 4.1 and 5.3): at most an instance-ID."""
-    return bytes(8) if iid == 0 else bytes((INSTANCE_BIT, 0, 0, 0)) + iid.to_bytes(3, "big") + bytes(1)
+def header(iid: InstanceId, form: Encapsulation = Encapsulation.LISP) -> bytes:
+    """The 8 bytes in front of a packet of an instance, without the next protocol of the GPE forms.
+
+    LISP in the public profile (RFC 9300 sections 4.1 and 5.3) has at most an instance-ID, LISP-GPE (RFC 9305 section 3)
+    that and the P-bit. In VXLAN-GPE the VNI always counts.
+    """
+    instance = INSTANCE_BIT if iid or form is Encapsulation.VXLAN_GPE else 0
+    flags = instance if form is Encapsulation.LISP else instance | NEXT_PROTOCOL_BIT
+    return bytes((flags, 0, 0, 0)) + iid.to_bytes(3, "big") + bytes(1)
 
 
 def _positive(mapping: Mapping, outlook: Outlook) -> Verdict:
-    locators = _compile(usable_locators(mapping, outlook), mapping.prefix.iid, outlook.position)
+    locators = _compile(usable_locators(mapping, outlook), mapping.prefix.iid, outlook)
     return Encapsulate(locators) if locators else Drop()
 
 
@@ -89,19 +112,21 @@ def _reachable(locators: list[Locator], outlook: Outlook) -> list[Locator]:
 
 
 def _compile(
-    locators: list[Locator] | tuple[Locator, ...], iid: InstanceId, position: Position
+    locators: list[Locator] | tuple[Locator, ...], iid: InstanceId, outlook: Outlook
 ) -> tuple[ForwardingLocator, ...]:
     compiled = []
     for locator in locators:
-        source = position.source(locator.address.version)
+        form = locator.encapsulation or outlook.encapsulation
         compiled.append(
             ForwardingLocator(
                 locator.address,
                 SLOTS[locator.address.version],
-                header(iid),
-                mtu=source.mtu if source else UNKNOWN_MTU,
-                priority=locator.priority,
-                weight=locator.weight,
+                header(iid, form),
+                form.port,
+                outlook.mtu(locator.address),
+                locator.priority,
+                locator.weight,
+                form,
             )
         )
     return tuple(compiled)

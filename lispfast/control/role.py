@@ -36,7 +36,7 @@ class Role(Protocol):
         """A datagram came to the control port. Never raises: what is wrong with it is counted."""
 
     def handle_punt(self, punt: Punt, now: Seconds) -> None:
-        """The data plane met an EID without a mapping."""
+        """The data plane met what it cannot decide: an EID without a mapping, a hint about a path or an interface."""
 
     def handle_underlay(self, underlay: Underlay, now: Seconds) -> None:
         """The networks that the host is attached to are now these."""

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix, Endpoint
+from lispfast.model.addresses import Address, Eid, EidPrefix, Endpoint
 from lispfast.model.forwarding import (
     Drop,
     Encapsulate,
     Miss,
     Native,
     PrefixTraffic,
+    Punt,
     Reject,
     Resolve,
     Traffic,
@@ -39,12 +40,13 @@ class SlowDataPlane:
     rejected: list[Packet] = field(default_factory=list)
     native: list[Packet] = field(default_factory=list)
     drops: Counter[str] = field(default_factory=Counter)
-    punts: list[Miss] = field(default_factory=list)
+    punts: list[Punt] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._stage: list[tuple[Seconds, Packet]] = []
         self._punted: dict[Eid, Seconds] = {}
         self._used: dict[EidPrefix, tuple[int, Seconds]] = {}
+        self._came: Counter[EidPrefix] = Counter()
         self._outer: dict[Address, Seconds] = {}
 
     def commit(self, transaction: Transaction) -> None:
@@ -52,6 +54,7 @@ class SlowDataPlane:
         self.table.commit(transaction)
         for prefix in transaction.withdraw:
             self._used.pop(prefix, None)
+            self._came.pop(prefix, None)
         staged, self._stage = self._stage, []
         for at, packet in staged:
             if self.clock() - at > STAGE_AGE:
@@ -72,10 +75,13 @@ class SlowDataPlane:
             self.drops["not-our-eid"] += 1
             return
         self._outer[source.address] = self.clock()
+        found = self.table.match(Eid(packet.source, InstanceId(packet.iid)))
+        if found is not None:
+            self._came[found[0]] += 1
         self.delivered.append((self.clock(), packet))
 
-    def take_punts(self) -> list[Miss]:
-        """Every miss since the last time."""
+    def take_punts(self) -> list[Punt]:
+        """Every punt since the last time."""
         punts, self.punts = self.punts, []
         return punts
 
@@ -85,7 +91,8 @@ class SlowDataPlane:
         for prefix in self.table.verdicts:
             packets, at = self._used.get(prefix, (0, None))
             idle = None if at is None else Seconds(self.clock() - at)
-            prefixes[prefix] = PrefixTraffic(packets, packets * 100, 0, idle)
+            came = self._came[prefix]
+            prefixes[prefix] = PrefixTraffic(packets, packets * 100, 0, idle, came, came * 100)
         return Traffic(prefixes, {address: Seconds(self.clock() - at) for address, at in self._outer.items()})
 
     def _forward(self, packet: Packet, since: Seconds) -> None:
@@ -116,7 +123,7 @@ class SlowDataPlane:
             return
         source, rloc = ways[0]
         assert source.version == rloc.version, "a slot of the locator's family"
-        self.transmit(packet, Endpoint(source, 50000), Endpoint(rloc, DATA_PORT))
+        self.transmit(packet, Endpoint(source, 50000), Endpoint(rloc, self.table.port(eid, rloc)))
 
     def _wait(self, packet: Packet, eid: Eid, since: Seconds) -> None:
         self._stage.append((since, packet))

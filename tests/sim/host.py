@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from lispfast.control.effects import Commit, Datagram, Event, Persist, Send
 from lispfast.control.role import Role
 from lispfast.model.addresses import Address, Eid, Endpoint
-from lispfast.model.forwarding import Encapsulate
+from lispfast.model.forwarding import Encapsulate, PathMtu
 from lispfast.model.reasons import ControlReason
 from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.model.units import InstanceId, Seconds, WireMtu
@@ -73,6 +73,11 @@ class Host:
         self.dataplane.send(Packet(ip_address(source), ip_address(destination), serial, iid))
         self._punts()
 
+    def hint(self, rloc: str, mtu: int) -> None:
+        """A router, or somebody who says to be one, tells the MTU of the path to an RLOC."""
+        self.dataplane.punts.append(PathMtu(ip_address(rloc), WireMtu(mtu)))
+        self._punts()
+
     def receive_data(self, packet: Packet, source: Endpoint) -> None:
         """An encapsulated packet came to one of our addresses."""
         self.dataplane.receive(packet, source)
@@ -115,6 +120,11 @@ class Host:
         """The RLOCs that packets for an EID are sent to, in the order of the verdict; none if they are not sent."""
         verdict = self.dataplane.table.lookup(Eid(ip_address(eid), InstanceId(iid)))
         return [str(locator.address) for locator in verdict.locators] if isinstance(verdict, Encapsulate) else []
+
+    def mtu_to(self, eid: str) -> int:
+        """What packets for an EID may have on their way, outer headers included; it has one RLOC."""
+        (mtu,) = self.dataplane.table.mtus(Eid(ip_address(eid))).values()
+        return mtu
 
     def drops(self) -> dict[ControlReason, int]:
         """Reasons that were given at all."""

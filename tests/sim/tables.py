@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import DataPlaneError
 from lispfast.model.forwarding import SOURCE_SLOTS, Encapsulate, SourceRloc, Transaction, Verdict
+
+INSTANCE_BIT = 0x08
+FLAGS = {Encapsulation.LISP: 0, Encapsulation.LISP_GPE: 0x04, Encapsulation.VXLAN_GPE: 0x04}
+PORTS = {Encapsulation.LISP: 4341, Encapsulation.LISP_GPE: 4341, Encapsulation.VXLAN_GPE: 4790}
+MIN_MTU = {4: 576, 6: 1280}
 
 
 class Table:
@@ -35,6 +41,17 @@ class Table:
         found = self.match(eid)
         return found[1] if found else None
 
+    def mtus(self, eid: Eid) -> dict[Address, int]:
+        """The effective MTU to each RLOC of the verdict."""
+        verdict = self.lookup(eid)
+        return {one.address: one.mtu for one in verdict.locators} if isinstance(verdict, Encapsulate) else {}
+
+    def port(self, eid: Eid, rloc: Address) -> int:
+        """The UDP destination port of packets to an RLOC of the verdict."""
+        verdict = self.lookup(eid)
+        assert isinstance(verdict, Encapsulate)
+        return next(one.port for one in verdict.locators if one.address == rloc)
+
     def ways(self, eid: Eid) -> list[tuple[Address, Address]]:
         """The (source RLOC, destination RLOC) pairs that a packet for the EID may take, best priority only."""
         verdict = self.lookup(eid)
@@ -62,6 +79,10 @@ class Table:
 
 def _sound(verdict: Encapsulate) -> bool:
     return bool(verdict.locators) and all(
-        0 <= locator.slot < SOURCE_SLOTS and len(locator.header) == 8 and locator.port == DATA_PORT
+        0 <= locator.slot < SOURCE_SLOTS
+        and len(locator.header) == 8
+        and locator.header[0] & ~INSTANCE_BIT == FLAGS[locator.encapsulation]
+        and locator.port == PORTS[locator.encapsulation]
+        and locator.mtu >= MIN_MTU[locator.address.version]
         for locator in verdict.locators
     )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from lispfast.control.effects import Datagram
 from lispfast.model.addresses import Eid, EidPrefix, Endpoint
-from lispfast.model.forwarding import Encapsulate, Miss, Reject, Resolve
+from lispfast.model.encapsulation import Encapsulation
+from lispfast.model.forwarding import Encapsulate, Miss, PrefixTraffic, Reject, Resolve, Traffic
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import ProxyEtr
+from lispfast.model.settings import Forwarding, ProxyEtr
 from lispfast.model.underlay import Underlay
-from lispfast.model.units import InstanceId
+from lispfast.model.units import InstanceId, Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.info_message import InfoMessage
 from lispfast.wire.map_register import MapRegister
@@ -248,6 +249,26 @@ def test_the_map_cache_shows_what_a_router_shows():
         (str(PEER_RLOC), "up", 1, 100),
         (str(PEER_RLOC_V6), "no-route", 1, 100),
     ]
+
+
+def test_the_map_cache_shows_how_each_entry_is_used_and_sent():
+    bench = registered(settings(forwarding=Forwarding(encapsulation=Encapsulation.VXLAN_GPE)))
+    bench.know(PEER, PEER_RLOC)
+    assert bench.verdict(PEER).locators[0].port == 4790
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert [entry[key] for key in ("packets_out", "bytes_out", "packets_in", "bytes_in", "drops")] == [0] * 5
+    used = PrefixTraffic(7, 700, 1, Seconds(0), 5, 400)
+    bench.node.handle_traffic(Traffic({host(PEER): used}, {}), bench.now)
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert [entry[key] for key in ("packets_out", "bytes_out", "packets_in", "bytes_in", "drops")] == [
+        7,
+        700,
+        5,
+        400,
+        1,
+    ]
+    (locator,) = entry["locators"]
+    assert (locator["encapsulation"], locator["mtu"], locator["mtu_learnt"]) == ("VXLAN-GPE", 1500, None)
 
 
 def test_the_database_shows_each_locator_with_its_interface():

@@ -8,6 +8,7 @@ import pytest
 from lispfast.control.mobility import locate
 from lispfast.control.policy import Outlook, header, native, verdict
 from lispfast.model.addresses import EidPrefix
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import Drop, Encapsulate, Reject, RejectCode
 from lispfast.model.mapping import Action, Locator
 from lispfast.model.settings import ProxyEtr
@@ -53,6 +54,44 @@ def test_a_locator_is_compiled_with_its_slot_header_mtu_and_policy():
 )
 def test_the_header_carries_the_instance_id_and_nothing_else(iid, expected):
     assert header(InstanceId(iid)).hex() == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "iid", "expected"),
+    [
+        (Encapsulation.LISP, 5, "0800000000000500"),
+        (Encapsulation.LISP_GPE, 0, "0400000000000000"),
+        (Encapsulation.LISP_GPE, 0xABCDEF, "0c000000abcdef00"),
+        (Encapsulation.VXLAN_GPE, 0, "0c00000000000000"),
+        (Encapsulation.VXLAN_GPE, 0xABCDEF, "0c000000abcdef00"),
+    ],
+)
+def test_the_headers_of_the_other_forms_leave_the_next_protocol_to_the_data_plane(form, iid, expected):
+    assert header(InstanceId(iid), form).hex() == expected
+
+
+@pytest.mark.parametrize("own", [Encapsulation.LISP, Encapsulation.VXLAN_GPE])
+def test_a_locator_has_the_form_that_it_names_or_the_nodes_own(own):
+    plain, named = Locator(PEER_RLOC), Locator(PEER_RLOC_2, encapsulation=Encapsulation.LISP_GPE)
+    known = replace(mapping("10.0.0.2/32"), locators=(plain, named))
+    first, second = verdict(known, replace(outlook(), encapsulation=own)).locators
+    assert (first.encapsulation, first.port, first.header) == (own, own.port, header(InstanceId(0), own))
+    assert (second.encapsulation, second.port, second.header.hex()) == (
+        Encapsulation.LISP_GPE,
+        4341,
+        "0400000000000000",
+    )
+
+
+def test_a_proxy_has_the_form_that_it_names():
+    made = native(4, InstanceId(0), outlook(proxies=(ProxyEtr(PETR, encapsulation=Encapsulation.VXLAN_GPE),)))
+    assert (made.locators[0].encapsulation, made.locators[0].port) == (Encapsulation.VXLAN_GPE, 4790)
+
+
+def test_a_path_mtu_counts_where_it_is_less_than_the_interfaces():
+    known = mapping("10.0.0.2/32", PEER_RLOC, PEER_RLOC_2)
+    made = verdict(known, replace(outlook(), path_mtus={PEER_RLOC: 1400, PEER_RLOC_2: 1600}))
+    assert [locator.mtu for locator in made.locators] == [1400, 1500]
 
 
 @pytest.mark.parametrize("bad", [{"reachable": False}, {"priority": 255}])

@@ -6,11 +6,11 @@ from typing import Any
 
 from lispfast.cli.tables import duration, table
 
-HEADER = ("Locator", "Uptime", "State", "Pri/Wgt", "RTT")
+HEADER = ("Locator", "Uptime", "State", "Pri/Wgt", "RTT", "MTU", "Encapsulation")
 
 
 def render(view: dict[str, Any]) -> str:
-    """A line for each prefix, its locators under it."""
+    """A line for each prefix, its locators and its packets under it."""
     entries = view["entries"]
     return f"LISP map-cache, {len(entries)} {'entry' if len(entries) == 1 else 'entries'}\n" + "".join(
         "\n" + _entry(entry) for entry in entries
@@ -30,7 +30,24 @@ def _entry(entry: dict[str, Any]) -> str:
             locator["state"],
             f"{locator['priority']}/{locator['weight']}",
             None if locator["rtt_ms"] is None else f"{locator['rtt_ms']:.1f} ms",
+            _mtu(locator),
+            locator["encapsulation"],
         )
         for locator in entry["locators"]
     ]
-    return f"{line}, {used}\n" + table(HEADER, rows, "  ")
+    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + _packets(entry)
+
+
+def _mtu(locator: dict[str, Any]) -> str:
+    learnt = locator["mtu_learnt"]
+    return str(locator["mtu"]) if learnt is None else f"{locator['mtu']} (learnt {duration(learnt)} ago)"
+
+
+def _packets(entry: dict[str, Any]) -> str:
+    """What went through the tunnel under this prefix; nothing where there was nothing."""
+    if not (entry["packets_out"] or entry["packets_in"] or entry["drops"]):
+        return ""
+    return (
+        f"  Packets out: {entry['packets_out']} ({entry['bytes_out']} bytes), "
+        f"in: {entry['packets_in']} ({entry['bytes_in']} bytes), dropped: {entry['drops']}\n"
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from lispfast.cli.tables import duration, table
 
 REGISTRATIONS = ("Map-Server", "State", "Since", "RTT", "Next", "Why")
+FEATURES = ("Feature", "Outcome")
 INTERFACES = ("Interface", "Link", "MTU", "IPv4", "IPv6")
 
 
@@ -58,8 +59,14 @@ def _data_plane(plane: dict[str, Any]) -> str:
         f"Data plane: {plane['backend']}, workers {plane['workers']}; "
         f"out {plane['packets_out']} packets, {plane['bytes_out']} bytes; "
         f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes; waited for a mapping: {plane['staged']}\n"
+        + _features(plane.get("features", {}))
         + _drops("Packets dropped", plane["drops"])
     )
+
+
+def _features(features: dict[str, Any]) -> str:
+    """A line for each optional feature of the kernel, with what came of it."""
+    return table(FEATURES, list(features.items()), "  ")
 
 
 def _waits(view: dict[str, Any]) -> str:

@@ -12,13 +12,16 @@ from lispfast.cli import ctl
 from lispfast.cli.exits import Exit
 from lispfast.manage.client import ControlError
 from lispfast.model.addresses import EidPrefix
+from lispfast.model.forwarding import PathMtu, PrefixTraffic, Traffic
 from lispfast.model.mapping import Action
+from lispfast.model.units import Seconds, WireMtu
 from tests.unit.control import ms_helpers as server
-from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, mapping, registered, settings
+from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, host, mapping, registered, settings
 
 ABOUT: dict[str, object] = {"version": "0.1.0", "pid": 7, "uptime": 61.0, "drops": {"malformed": 2}}
 PLANE: dict[str, object] = {
     "backend": "tun", "workers": 1, "packets_out": 3, "bytes_out": 252, "packets_in": 2, "bytes_in": 168, "staged": 1,
+    "features": {"tun-offload": "tso uso", "segments": 64, "receive-offload": "no: Operation not supported"},
     "drops": {"not-our-eid": 4},
 }  # fmt: skip
 
@@ -37,6 +40,8 @@ def test_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert text.startswith("lispd-fast 0.1.0, MN, process 7, up 1m01s\nEIDs: ")
     assert "registered" in text
     assert "Packets dropped: not-our-eid 4\n" in text
+    assert "  Feature          Outcome\n  tun-offload      tso uso\n  segments         64\n" in text
+    assert "  receive-offload  no: Operation not supported\n" in text
     assert text.endswith("Control datagrams ignored: malformed 2\n")
 
 
@@ -59,9 +64,25 @@ def test_map_cache_is_in_the_words_of_show_lisp_map_cache(
     assert lines[0] == "LISP map-cache, 2 entries"
     (line,) = [line for line in lines if line.startswith(f"{PEER}/32")]
     assert line == f"{PEER}/32, uptime: 0s, expires: 10m00s, via map-reply, used 0s ago"
-    assert lines[lines.index(line) + 1].split() == ["Locator", "Uptime", "State", "Pri/Wgt", "RTT"]
-    assert lines[lines.index(line) + 2].split() == [str(PEER_RLOC), "0s", "up", "1/100", "-"]
+    header = ["Locator", "Uptime", "State", "Pri/Wgt", "RTT", "MTU", "Encapsulation"]
+    assert lines[lines.index(line) + 1].split() == header
+    assert lines[lines.index(line) + 2].split() == [str(PEER_RLOC), "0s", "up", "1/100", "-", "1500", "LISP"]
+    assert "Packets out" not in "".join(lines), "before the first packet it says nothing of packets"
     assert "  Negative cache entry, action: natively-forward" in lines
+
+
+def test_map_cache_tells_packets_and_a_learnt_mtu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.node.handle_punt(PathMtu(PEER_RLOC, WireMtu(1400)), bench.now)
+    used = PrefixTraffic(7, 700, 1, Seconds(0), 5, 400)
+    bench.node.handle_traffic(Traffic({host(PEER): used}, {}), bench.now)
+    bench.pass_time(5)
+    lines = shown(bench, "map-cache", monkeypatch, capsys).splitlines()
+    assert lines[-1] == "  Packets out: 7 (700 bytes), in: 5 (400 bytes), dropped: 1"
+    assert lines[-2].endswith("  1400 (learnt 5s ago)  LISP")
 
 
 def test_database(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,7 +91,9 @@ static uint64_t add_blocks(uint64_t sum, const uint8_t *bytes, size_t length)
     return sum + narrow(add_rest(sums[0][0] + sums[0][1], bytes, length));
 }
 
-#ifdef __x86_64__
+/* Tests define LF_PORTABLE, and see on x86 what other machines run. */
+#if defined(__x86_64__) && !defined(LF_PORTABLE)
+#define LF_WIDE 1
 
 typedef uint64_t vector32 __attribute__((vector_size(32)));
 
@@ -125,7 +127,7 @@ __attribute__((target("avx2"))) static uint64_t add_wide(uint64_t sum, const uin
 
 uint64_t lf_checksum_add(uint64_t sum, const void *data, size_t length)
 {
-#ifdef __x86_64__
+#ifdef LF_WIDE
     if (length >= WIDE_FROM && __builtin_cpu_supports("avx2"))
         return add_wide(sum, data, length);
 #endif

@@ -78,6 +78,8 @@ def command(program: Path, learned: Path, *arguments: str) -> list[str]:
 
 def main() -> int:
     """Run each harness for the seconds given, 60 by default; how many had a finding."""
+    if len(sys.argv) > 2 or not all(argument.isdecimal() for argument in sys.argv[1:]):
+        sys.exit("fuzz: how many seconds for each harness, as a number")
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     directory = ROOT / "build" / "fuzz"
     directory.mkdir(parents=True, exist_ok=True)

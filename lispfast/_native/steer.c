@@ -220,9 +220,9 @@ int lf_steer_udp(int fd, unsigned workers)
  * load into R0 and spoil R1 to R5. */
 enum { A = BPF_REG_0, PACKET = BPF_REG_6, X = BPF_REG_7, MEMORY = BPF_REG_8 };
 
-static struct bpf_insn move(uint8_t to, uint8_t from)
+static struct bpf_insn move(unsigned to, unsigned from)
 {
-    return (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = to & 15, .src_reg = from & 15};
+    return (struct bpf_insn){.code = BPF_ALU | BPF_MOV | BPF_X, .dst_reg = to & 15u, .src_reg = from & 15u};
 }
 
 /* One instruction for one, so that jumps stay as they are. Arithmetic, conditions and loads from the packet have the
@@ -236,11 +236,11 @@ static struct bpf_insn extend(const struct sock_filter *classic)
         extended.code = BPF_ALU | BPF_MOV | BPF_K;
         break;
     case RECALL:
-        return move(A, (uint8_t)(MEMORY + classic->k));
+        return move(A, MEMORY + classic->k);
     case RECALL_X:
-        return move(X, (uint8_t)(MEMORY + classic->k));
+        return move(X, MEMORY + classic->k);
     case STORE:
-        return move((uint8_t)(MEMORY + classic->k), A);
+        return move(MEMORY + classic->k, A);
     case TO_X:
         return move(X, A);
     case LOAD32_AT_X:

@@ -34,6 +34,7 @@ FAR = {4: "127.0.0.2", 6: "::1"}
 NEAR = {4: "127.0.0.1", 6: "::1"}
 SLOT = {4: 0, 6: 1}
 UDP_NO_CHECK6_TX = 101
+UDP_NO_CHECK6_RX = 102
 SO_NO_CHECK = 11
 IP_RECVTTL = 12
 
@@ -73,12 +74,12 @@ def free_port() -> int:
 
 
 class Bench:
-    """`local` EIDs and both source slots are set; nothing is mapped."""
+    """`local` EIDs and both source slots are set; nothing is mapped. `options` are those of open_tun_dataplane."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.tun, self.inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.port = free_port()
-        self.engine = open_tun_dataplane([self.inside.fileno()], port=self.port)
+        self.engine = open_tun_dataplane([self.inside.fileno()], port=self.port, **options)
         self.far = {version: self._far(version) for version in (4, 6)}
         self.engine.commit(
             Transaction(
@@ -97,6 +98,9 @@ class Bench:
         )
         for option in options:
             far.setsockopt(level, option, 1)
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # a stage comes at once
+        if version == 6:
+            far.setsockopt(socket.IPPROTO_UDP, UDP_NO_CHECK6_RX, 1)
         far.bind((FAR[version], 0))
         far.settimeout(PATIENCE)
         self.tun.settimeout(PATIENCE)

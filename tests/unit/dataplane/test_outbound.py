@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Raw
 
@@ -59,8 +59,8 @@ def test_a_roam_changes_the_source_of_the_very_next_packet(bench: Bench) -> None
         assert bench.outer().source == source
 
 
-def test_large_packets_leave_whole(bench: Bench) -> None:
-    bench.map()
+def test_large_packets_leave_whole_where_the_path_takes_them(bench: Bench) -> None:
+    bench.map(Encapsulate((bench.locator(mtu=65535),)))
     sent = bench.send(inner(payload=bytes(range(256)) * 200))
     assert bench.outer().payload[8:] == sent
 
@@ -131,8 +131,10 @@ def test_no_locator_once_the_slot_is_empty_and_again_with_a_network(bench: Bench
 
 
 def test_too_big_for_a_datagram(bench: Bench) -> None:
-    bench.map()
-    bench.send(IP(src=str(LOCAL[4]), dst="10.9.0.2") / TCP() / Raw(bytes(65460)))
+    bench.map(Encapsulate((bench.locator(mtu=65535),)))
+    bench.send(IP(src=str(LOCAL[4]), dst="10.9.0.2", flags="DF") / TCP() / Raw(bytes(65480)))
+    answer = IP(bench.delivered())
+    assert (answer[ICMP].type, answer[ICMP].code, answer[ICMP].nexthopmtu) == (3, 4, 65535 - 36)
     bench.wait_drops(DataReason.TOO_BIG)
 
 

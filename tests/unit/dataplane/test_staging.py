@@ -133,7 +133,7 @@ def test_the_oldest_gives_way_when_too_much_waits(bench: Bench) -> None:
     bench.settle()
     fit = STAGE_BYTES // size
     assert bench.engine.drops()[DataReason.STAGE_FULL] == 80 - fit
-    bench.map()
+    bench.map(Encapsulate((bench.locator(mtu=65535),)))
     assert bench.outer().payload[8:] == sent[80 - fit]
     wait_until(lambda: bench.engine.totals()["packets_out"] == fit)
 

@@ -66,7 +66,7 @@ def _data_plane(plane: dict[str, Any]) -> str:
 
 def _features(features: dict[str, Any]) -> str:
     """A line for each optional feature of the kernel, with what came of it."""
-    return table(FEATURES, list(features.items()), "  ")
+    return table(FEATURES, [(name.replace("_", "-"), outcome) for name, outcome in features.items()], "  ")
 
 
 def _waits(view: dict[str, Any]) -> str:

@@ -127,9 +127,9 @@ class UdpChecksum(StrEnum):
 class Forwarding:
     """How the data plane works.
 
-    `offload` False takes one packet a system call; `workers` 0 chooses by the number of cores; `source_ports` is how many
-    outer UDP source ports carry the flows, 1 means 4341; `mss_clamp` lowers the MSS of TCP SYNs to what the tunnel takes;
-    `encapsulation` is the form of every locator that names none itself, LISP or VXLAN-GPE.
+    `offload` False takes one packet a system call; `workers` 0 chooses by the number of cores; `source_ports` is how
+    many outer UDP source ports carry the flows, 1 means 4341; `mss_clamp` lowers the MSS of TCP SYNs to what the tunnel
+    takes; `encapsulation` is the form of every locator that names none itself, LISP or VXLAN-GPE.
     """
 
     offload: bool = True
@@ -160,6 +160,13 @@ class Settings:
     debug: int = 0
     state_dir: str | None = None
     control_socket: str | None = None
+
+    @property
+    def encapsulations(self) -> frozenset[Encapsulation]:
+        """Every form that packets are sent in to somebody, and so may come back in."""
+        named = [locator.encapsulation for mapping in self.static_map_cache for locator in mapping.locators]
+        named += [proxy.encapsulation for proxy in self.proxy_etrs]
+        return frozenset(form or self.forwarding.encapsulation for form in (None, *named))
 
     @property
     def interfaces(self) -> tuple[str, ...]:

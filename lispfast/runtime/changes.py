@@ -10,11 +10,17 @@ from enum import IntEnum, IntFlag
 
 from lispfast.model.addresses import Address
 from lispfast.runtime.hostview import TABLE_MAIN, Link, LinkFlag, Route, Rule
-from lispfast.runtime.rtnl import make_address, make_link_change, rewritten
+from lispfast.runtime.rtnl import make_address, make_gso_change, make_link_change, rewritten
 
 QUEUE_PACKETS = 1000
 """Ours, and LISPmob's: lmn0's transmit queue. TUN's own 500 is less than one TCP connection has under way: in 3 s of
 iperf3 it dropped 870 to 1,800 packets, with 1,000 none, and 2,000 was no faster."""
+
+
+RUN_BYTES, RUN_SEGMENTS = 62_000, 64
+"""Ours: of a packet for lmn0 that stands for many. A UDP_SEGMENT run holds 64 segments and 65,507 bytes, and each of
+its segments has headers of its own: with the kernel's 65,536 a read needs a second send, for a few bytes. In a
+prototype the lower bound gave 13 % more."""
 
 
 class Message(IntEnum):
@@ -48,6 +54,9 @@ class Flag(IntFlag):
 
 _GONE = frozenset({errno.ESRCH, errno.ENOENT, errno.ENODEV})
 _THERE = frozenset({errno.EEXIST})
+_NO_BOUND = frozenset(
+    {errno.EINVAL, errno.EOPNOTSUPP, errno.ERANGE, errno.EPERM, 524}
+)  # 524: ENOTSUPP, the kernel's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +111,28 @@ def set_mtu(link: Link, mtu: int) -> Change:
     return Change(Message.SETLINK, Flag(0), make_link_change(link.index, mtu=mtu), f"set MTU {mtu} of {link.name}")
 
 
-def prepare_link(link: Link, mtu: int) -> tuple[Change, ...]:
-    """Bring a new interface up that makes no IPv6 addresses itself and has no multicast."""
+def bound_runs(link: Link) -> tuple[Change, ...]:
+    """See that what the TUN hands over in one read fits one send with its outer headers. A kernel that cannot does
+    without: such a read then takes two sends."""
+    size, size_v4 = (
+        make_gso_change(link.index, size=RUN_BYTES, segments=RUN_SEGMENTS),
+        make_gso_change(link.index, size_v4=RUN_BYTES),
+    )
+    return (
+        Change(Message.SETLINK, Flag(0), size, f"set {link.name} gso_max_size {RUN_BYTES}", _NO_BOUND),
+        Change(Message.SETLINK, Flag(0), size_v4, f"set {link.name} gso_ipv4_max_size {RUN_BYTES}", _NO_BOUND),
+    )
+
+
+def prepare_link(link: Link, mtu: int, offload: bool = False) -> tuple[Change, ...]:
+    """Bring a new interface up that makes no IPv6 addresses itself and has no multicast; `offload` bounds its runs."""
     quiet = make_link_change(link.index, no_addresses=True)
     up = make_link_change(link.index, LinkFlag.UP, LinkFlag.UP | LinkFlag.MULTICAST, queue=QUEUE_PACKETS)
     return (
         # A kernel without IPv6 does not know the setting; there it is not needed.
         Change(Message.SETLINK, Flag(0), quiet, f"set {link.name} addrgenmode none", frozenset({errno.EAFNOSUPPORT})),
         set_mtu(link, mtu),
+        *(bound_runs(link) if offload else ()),
         Change(Message.SETLINK, Flag(0), up, f"set {link.name} up multicast off"),
     )
 

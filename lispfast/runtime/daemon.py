@@ -24,6 +24,7 @@ from lispfast.dataplane import DataPlane, open_tun_dataplane
 from lispfast.manage import logs
 from lispfast.manage.paths import control_socket, state_directory
 from lispfast.manage.server import ControlServer
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import HostError
 from lispfast.model.settings import Mode, Settings
 from lispfast.model.units import Nonce
@@ -35,6 +36,7 @@ from lispfast.runtime.privilege import require_net_admin, require_tun_device
 from lispfast.runtime.routes import HostNetwork, clean_up
 from lispfast.runtime.sockets import ControlSockets
 from lispfast.runtime.state import NumberStore, make_directory
+from lispfast.runtime.tun import choose_workers
 
 JOURNAL = "journal.json"
 NUMBERS = "numbers.json"
@@ -101,21 +103,29 @@ class Daemon:
         host = HostNetwork(
             self._settings, eids, state / JOURNAL, lambda underlay: driver.underlay(underlay), _warn_sentence
         )
-        queues = await host.prepare()
-        for queue in queues:
-            stack.callback(os.close, queue)
-        dataplane = open_tun_dataplane(queues)
-        stack.callback(dataplane.stop)
+        dataplane = await self._open_dataplane(stack, host)
         driver = Driver(role, Effector(sockets, numbers, dataplane, _warn), dataplane, _log_event)
         self._receive = driver.datagram
         driver.start()
         dataplane.start()
+        _log("data-plane", dict(dataplane.describe()))
         # On the stack before it opens: a signal during open() must find it there.
         stack.push_async_callback(host.close)
         underlay = await host.open()
         stack.callback(driver.stop)
         driver.underlay(underlay)
         await self._open_control_socket(stack, role, driver, dataplane)
+
+    async def _open_dataplane(self, stack: AsyncExitStack, host: HostNetwork) -> DataPlane:
+        forwarding = self._settings.forwarding
+        queues = await host.prepare(choose_workers(forwarding.workers), forwarding.offload)
+        for queue in queues:
+            stack.callback(os.close, queue)
+        vxlan = Encapsulation.VXLAN_GPE in self._settings.encapsulations
+        vxlan_port = Encapsulation.VXLAN_GPE.port if vxlan else 0
+        dataplane = open_tun_dataplane(queues, vxlan_port=vxlan_port, forwarding=forwarding)
+        stack.callback(dataplane.stop)
+        return dataplane
 
     async def _open_map_server(self, stack: AsyncExitStack, numbers: NumberStore) -> None:
         from lispfast.control.map_server import MapServer
@@ -157,8 +167,10 @@ class Daemon:
             "drops": {reason.value: count for reason, count in role.drops().items() if count},
         }
         if dataplane is not None:
+            described = dataplane.describe()
             about["data_plane"] = {
-                **dataplane.describe(),
+                **described,
+                "features": {name: what for name, what in described.items() if name not in ("backend", "workers")},
                 **dataplane.totals(),
                 "drops": {reason.value: count for reason, count in dataplane.drops().items() if count},
             }

@@ -75,23 +75,26 @@ class HostNetwork:
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._offload = False
         self._retry = RETRY_FIRST_S
         self._corrections: deque[float] = deque(maxlen=QUARREL_COUNT)
         self._warned: set[str] = set()
         self._unrouted: dict[tuple[str, int], float] = {}
 
-    async def prepare(self, queues: int = 1) -> list[int]:
+    async def prepare(self, queues: int = 1, offload: bool = False) -> list[int]:
         """Undo what a killed daemon left, then make lmn0; returns the TUN's descriptors, which the caller closes.
 
+        `offload` lets a read bring one packet that stands for many, with a virtio-net header, where the kernel can.
         HostError or PrivilegeError says what is missing; nothing is changed then.
         """
         require_net_admin()
+        self._offload = offload
         for sentence in await clean_up(self._journal_path):
             self._on_warning(f"cleaned up after a daemon that was killed: {sentence}")
         await self._netlink.open(self._news.set)
         try:
             self._refuse_duplicates(await self._netlink.view())
-            return open_tun(self._holdings.device, queues)
+            return open_tun(self._holdings.device, queues, vnet_header=offload)
         except BaseException:
             self._netlink.close()
             raise
@@ -139,7 +142,8 @@ class HostNetwork:
             raise HostError(f"the interface {self._holdings.device} is gone", "start lispd-fast again")
         if 6 in self._holdings.sources:
             _enable_ipv6(device.name)
-        for change in prepare_link(device, tunnel_mtu(self._underlay) or ETHERNET_MTU - OVERHEAD):
+        mtu = tunnel_mtu(self._underlay) or ETHERNET_MTU - OVERHEAD
+        for change in prepare_link(device, mtu, self._offload):
             await self._netlink.change(change)
         for eid in self._eids:
             await self._netlink.change(add_address(device, eid))

@@ -235,6 +235,15 @@ def make_link_change(
     return body
 
 
+def make_gso_change(index: int, size: int = 0, segments: int = 0, size_v4: int = 0) -> bytes:
+    """The message that bounds what the kernel hands to an interface at once: bytes and segments, and the bytes of IPv4
+    alone, which since Linux 6.3 have a bound of their own. What is 0 stays as it is."""
+    body = _LINK.pack(0, 0, index, 0, 0)
+    for kind, value in ((41, size), (40, segments), (63, size_v4)):  # IFLA_GSO_MAX_SIZE, _SEGS, IFLA_GSO_IPV4_MAX_SIZE
+        body += attribute(kind, _U32.pack(value)) if value else b""
+    return body
+
+
 def _table_byte(table: int) -> int:
     return table if table < 256 else 252  # RT_TABLE_COMPAT: the attribute says which
 

@@ -17,12 +17,30 @@ TUNSETIFF = 0x400454CA
 IFF_TUN = 0x0001
 IFF_MULTI_QUEUE = 0x0100
 IFF_NO_PI = 0x1000
+IFF_VNET_HDR = 0x4000
 IFF_TUN_EXCL = 0x8000
+TUNGETFEATURES = 0x800454CF
+
+# Ours.
+MAX_QUEUES = 64  # as lispd.conf's workers
+CORES_OF_ONE_WORKER = 2  # the other one is the applications', whose packets these are
 
 
-def open_tun(name: str = DEVICE_NAME, queues: int = 1) -> list[int]:
+def choose_workers(wanted: int, cores: int | None = None) -> int:
+    """How many threads forward, each with a queue: as many as wanted; for 0 one on up to two cores, else half of them.
+
+    `cores` are those that this process may use where it is None.
+    """
+    if wanted:
+        return wanted
+    usable = len(os.sched_getaffinity(0)) if cores is None else cores
+    return min(max(1, usable // CORES_OF_ONE_WORKER), MAX_QUEUES)
+
+
+def open_tun(name: str = DEVICE_NAME, queues: int = 1, vnet_header: bool = False) -> list[int]:
     """Make the device, down and without an address; one non-blocking descriptor a queue, which the caller closes.
 
+    `vnet_header` puts a virtio-net header in front of each packet, where the kernel can: TUNGETIFF tells.
     PrivilegeError if the TUN driver is missing or not allowed, HostError if an interface of that name exists: it is
     never taken over, whoever made it.
     """
@@ -32,6 +50,8 @@ def open_tun(name: str = DEVICE_NAME, queues: int = 1) -> list[int]:
         for number in range(queues):
             fd = _open_device()
             opened.append(fd)
+            if number == 0 and vnet_header and _features(fd) & IFF_VNET_HDR:
+                flags |= IFF_VNET_HDR
             exclusive = IFF_TUN_EXCL if number == 0 else 0
             fcntl.ioctl(fd, TUNSETIFF, struct.pack("=16sH22x", name.encode(), flags | exclusive))
     except OSError as error:
@@ -50,6 +70,15 @@ def _open_device() -> int:
         return os.open(TUN_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise tun_device_error(TUN_DEVICE, error) from None
+
+
+def _features(fd: int) -> int:
+    """The flags that this kernel knows; none where it is too old to say."""
+    try:
+        answer: int = struct.unpack("=I", fcntl.ioctl(fd, TUNGETFEATURES, bytes(4)))[0]
+    except OSError:
+        return 0
+    return answer
 
 
 def _explain(name: str, error: OSError) -> HostError:

@@ -21,7 +21,7 @@ from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, host,
 ABOUT: dict[str, object] = {"version": "0.1.0", "pid": 7, "uptime": 61.0, "drops": {"malformed": 2}}
 PLANE: dict[str, object] = {
     "backend": "tun", "workers": 1, "packets_out": 3, "bytes_out": 252, "packets_in": 2, "bytes_in": 168, "staged": 1,
-    "features": {"tun-offload": "tso uso", "segments": 64, "receive-offload": "no: Operation not supported"},
+    "features": {"tun_offload": "TSO, USO", "udp_segment": "64 a run", "source_ports": 16},
     "drops": {"not-our-eid": 4},
 }  # fmt: skip
 
@@ -40,8 +40,8 @@ def test_status(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     assert text.startswith("lispd-fast 0.1.0, MN, process 7, up 1m01s\nEIDs: ")
     assert "registered" in text
     assert "Packets dropped: not-our-eid 4\n" in text
-    assert "  Feature          Outcome\n  tun-offload      tso uso\n  segments         64\n" in text
-    assert "  receive-offload  no: Operation not supported\n" in text
+    assert "  Feature       Outcome\n  tun-offload   TSO, USO\n  udp-segment   64 a run\n" in text
+    assert "  source-ports  16\n" in text
     assert text.endswith("Control datagrams ignored: malformed 2\n")
 
 

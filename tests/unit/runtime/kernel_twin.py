@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
+from dataclasses import replace
 
+from lispfast.model.units import WireMtu
 from lispfast.runtime.changes import Change, Flag, Message
 from lispfast.runtime.hostview import HostAddress, HostView, Link, Route, Rule
-from lispfast.runtime.rtnl import decode_route, decode_rule
+from lispfast.runtime.rtnl import attributes, decode_route, decode_rule
+
+IFLA_MTU = 4  # linux/if_link.h
 
 
 class RefusedError(Exception):
@@ -42,9 +47,16 @@ class Kernel:
             case Message.DELRULE:
                 self.rules = [rule for rule in self.rules if rule.body != change.body]
             case Message.SETLINK:
-                pass
+                self._set_link(change)
             case other:
                 raise AssertionError(other)
+
+    def _set_link(self, change: Change) -> None:
+        index = struct.unpack_from("=i", change.body, 4)[0]
+        said = dict(attributes(change.body[16:]))
+        if IFLA_MTU in said:
+            mtu = WireMtu(struct.unpack("=I", said[IFLA_MTU])[0])
+            self.links = [replace(link, mtu=mtu) if link.index == index else link for link in self.links]
 
     def remove_link(self, index: int) -> None:
         self.links = [link for link in self.links if link.index != index]

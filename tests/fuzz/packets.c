@@ -103,7 +103,7 @@ static void fix_checksum(uint8_t *packet, size_t length)
 static unsigned go_out(struct lf_view view, uint8_t *block, size_t length)
 {
     struct lf_packet packet;
-    uint8_t answer[LF_ICMP_MAX], again[LF_ICMP_MAX];
+    uint8_t answer[LF_ICMP_MAX], again[LF_ICMP_MAX], header[LF_HEADER];
     uint32_t iid;
 
     if (lf_encap_check(view, block + LF_HEADROOM, length, &packet, &iid) != LF_PASS)
@@ -113,7 +113,8 @@ static unsigned go_out(struct lf_view view, uint8_t *block, size_t length)
     const struct lf_route route = lf_forward(view, iid, &packet);
 
     CHECK(route.kind == LF_ENCAPSULATE && route.locator);
-    CHECK(lf_encap(&packet, route.locator) == block + LF_HEADROOM - LF_HEADER);
+    lf_encap_header(header, route.locator, packet.family);
+    CHECK(memcmp(header, route.locator->header, LF_HEADER) == 0); /* this locator's form says no protocol */
     CHECK(lf_flow_hash(&packet) == lf_flow_hash(&packet));
     for (unsigned code = 0; code < LF_ICMP_CODES; code++) {
         size_t size = lf_icmp_unreachable(answer, &packet, code);
@@ -133,14 +134,15 @@ static unsigned go_out(struct lf_view view, uint8_t *block, size_t length)
 static unsigned come_in(struct lf_view view, uint8_t *datagram, size_t length)
 {
     const struct lf_outer outer = {.tos = (uint8_t)next_random(), .ttl = (uint8_t)next_random()};
+    const bool vxlan = below(16) == 0;
     struct lf_packet packet;
+    uint32_t iid;
 
-    if (lf_decap(view, datagram, length, outer, &packet) != LF_PASS)
+    if (lf_decap(view, vxlan, datagram, length, outer, &packet, &iid) != LF_PASS)
         return 0;
     CHECK(packet.data == datagram + LF_HEADER && packet.length <= length - LF_HEADER);
     CHECK(packet.ttl <= outer.ttl && lf_packet_checksum_ok(&packet));
-    CHECK(lf_locals_holds(lf_table_locals(view), &packet.destination, 0) ||
-          lf_locals_holds(lf_table_locals(view), &packet.destination, 7));
+    CHECK((iid == 0 || iid == 7) && lf_locals_holds(lf_table_locals(view), &packet.destination, iid));
     return 1;
 }
 

@@ -1,16 +1,20 @@
-"""Destination unreachable as scapy reads it, and when none is sent."""
+"""Destination unreachable and packet too big as scapy reads them, and when none is sent."""
 
 from __future__ import annotations
 
+import ctypes as c
+
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP, IPerror
-from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, IPv6ExtHdrFragment
 from scapy.packet import Packet, Raw
 
 from lispfast.model.forwarding import Native, Reject, RejectCode, Verdict
 from lispfast.model.reasons import DataReason
 
 from .bench import LOCAL, REMOTE, Bench, inner
+from .frames import Frame
+from .native import CPacket
 
 VERDICTS = [
     (Native(), DataReason.NATIVE_UNAVAILABLE, 0, 0),
@@ -55,7 +59,7 @@ def assert_checksums(answer: Packet) -> None:
     if twin.version == 4:
         del twin.chksum, twin[ICMP].chksum
     else:
-        del twin[ICMPv6DestUnreach].cksum
+        del twin.payload.cksum
     assert bytes(twin) == data
 
 
@@ -88,6 +92,50 @@ def test_answer(bench: Bench, packet: Packet) -> None:
     bench.map(Reject())
     sent = bench.send(packet)
     assert sent[:40] in bench.delivered()
+
+
+def too_big(native: c.CDLL, packet: Packet, mtu: int) -> bytes:
+    """The answer; empty where there is none."""
+    native.lf_icmp_too_big.restype = c.c_size_t
+    native.lf_icmp_too_big.argtypes = [c.c_char_p, c.POINTER(CPacket), c.c_size_t]
+    frame, answer = Frame(bytes(packet)), c.create_string_buffer(1280)
+    length = native.lf_icmp_too_big(answer, frame.packet(native), mtu)
+    return answer.raw[:length]
+
+
+@pytest.mark.parametrize("mtu", [68, 1244, 1400, 65535, 100_000])
+@pytest.mark.parametrize("size", [0, 11, 1400, 9000])
+def test_fragmentation_needed(native: c.CDLL, mtu: int, size: int) -> None:
+    sent = IP(src="10.9.0.1", dst="10.9.0.2", flags="DF") / UDP() / Raw(b"\xa5" * size)
+    got = too_big(native, sent, mtu)
+    answer = IP(got)
+    assert (answer.src, answer.dst) == ("10.9.0.2", "10.9.0.1")
+    assert (answer[ICMP].type, answer[ICMP].code, answer[ICMP].nexthopmtu) == (3, 4, min(mtu, 65535))
+    assert got[24:26] == b"\0\0"  # unused, before the MTU (RFC 1191 section 4)
+    assert got[28:] == bytes(sent)[: 576 - 28]
+    assert_checksums(answer)
+
+
+@pytest.mark.parametrize("mtu", [1280, 1400, 65535, 100_000])
+@pytest.mark.parametrize("size", [0, 11, 1400, 9000])
+def test_packet_too_big(native: c.CDLL, mtu: int, size: int) -> None:
+    sent = IPv6(src="fd09::1", dst="fd09::2") / UDP() / Raw(b"\xa5" * size)
+    got = too_big(native, sent, mtu)
+    answer = IPv6(got)
+    assert (answer.src, answer.dst) == ("fd09::2", "fd09::1")
+    assert (answer[ICMPv6PacketTooBig].code, answer[ICMPv6PacketTooBig].mtu) == (0, mtu)
+    assert got[48:] == bytes(sent)[: 1280 - 48]
+    assert_checksums(answer)
+
+
+@pytest.mark.parametrize("packet", [*UNANSWERED, IPv6(src="fd09::1", dst="fd09::2") / ICMPv6PacketTooBig()])
+def test_none_about_an_error(native: c.CDLL, packet: Packet) -> None:
+    assert too_big(native, packet, 1280) == b""
+
+
+@pytest.mark.parametrize("packet", ANSWERED)
+def test_one_about_these(native: c.CDLL, packet: Packet) -> None:
+    assert bytes(packet)[:40] in too_big(native, packet, 1280)
 
 
 def test_answers_are_limited(bench: Bench) -> None:

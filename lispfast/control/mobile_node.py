@@ -62,12 +62,14 @@ class MobileNode:
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
         self.traffic = Traffic({}, {})
+        self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
         self._running = False
 
     def start(self, now: Seconds) -> None:
         """Tell the data plane our EIDs and the verdicts that need no network."""
         self._running = True
+        self.started = now
         self.registrar.start(now)
         self.outbox.commit(Transaction(local=local_eids(self.settings)))
         self.table.touch_all()

@@ -103,7 +103,7 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
     use = node.traffic.prefixes.get(entry.prefix, UNUSED)
     return {
         "eid_prefix": str(entry.prefix),
-        "uptime": _ago(entry.learned, now),
+        "uptime": _ago(max(entry.learned, node.started), now),
         "expires": None if entry.expires is None else _ahead(entry.expires, now),
         "via": entry.origin.value,
         "action": entry.mapping.action.name.lower().replace("_", "-") if entry.mapping.negative else "encapsulate",
@@ -131,7 +131,7 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
         state = "up" if used else "no-route"
     return {
         "address": str(locator.address),
-        "uptime": _ago(entry.learned, now),
+        "uptime": _ago(max(entry.learned, node.started), now),
         "state": state,
         "priority": locator.priority,
         "weight": locator.weight,

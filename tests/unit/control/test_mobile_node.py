@@ -271,6 +271,13 @@ def test_the_map_cache_shows_how_each_entry_is_used_and_sent():
     assert (locator["encapsulation"], locator["mtu"], locator["mtu_learnt"]) == ("VXLAN-GPE", 1500, None)
 
 
+def test_a_static_entry_is_as_old_as_the_node():
+    bench = Bench(settings(static_map_cache=(mapping("10.0.0.9/32", PEER_RLOC),)))
+    bench.pass_time(7)
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert (entry["uptime"], entry["locators"][0]["uptime"]) == (7, 7)
+
+
 def test_the_database_shows_each_locator_with_its_interface():
     bench = registered()
     first = bench.node.view("database", bench.now)["mappings"][0]

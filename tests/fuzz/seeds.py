@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.packet import Packet, Raw
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
-V4, V6 = {"src": "10.9.0.1", "dst": "10.9.0.2"}, {"src": "fd09::1", "dst": "fd09::2"}
+V4: dict[str, Any] = {"src": "10.9.0.1", "dst": "10.9.0.2"}
+V6: dict[str, Any] = {"src": "fd09::1", "dst": "fd09::2"}
 Seed = tuple[str, bytes]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes as c
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
@@ -72,8 +73,9 @@ def test_as_scapy_reads_it(lib: c.CDLL, network: Packet, before: int, flags: str
     assert bytes(again) == bytes(got)
 
 
-def syn(**other: object) -> bytes:
-    return bytes(IP(dst="10.9.0.2") / TCP(**{"flags": "S", "options": [("MSS", 1460)], **other}))
+def syn(**other: Any) -> bytes:
+    header: dict[str, Any] = {"flags": "S", "options": [("MSS", 1460)], **other}
+    return bytes(IP(dst="10.9.0.2") / TCP(**header))
 
 
 UNTOUCHED = {

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "outbox.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "errqueue.h"
@@ -101,6 +102,24 @@ static bool fits(const struct lf_outbox *outbox, const struct lf_run *run, const
            run->datagrams < run_limit(outbox, way) && run->parts + 2 <= LF_RUN_PARTS && same_way(&run->way, way);
 }
 
+/* A new run; LF_RUNS where there is no room. Mostly it goes the way of the one before. */
+static unsigned open_run(struct lf_outbox *outbox, const struct lf_way *way, unsigned slot, size_t bytes)
+{
+    unsigned at = outbox->count, before = outbox->newest;
+
+    if (at == LF_RUNS)
+        return LF_RUNS;
+    if (at && same_way(&outbox->runs[before].way, way))
+        memcpy(&outbox->messages[at], &outbox->messages[before], offsetof(struct lf_outbox_message, parts));
+    else
+        address_message(&outbox->messages[at], way);
+    outbox->runs[at] = (struct lf_run){.way = *way, .size = bytes};
+    outbox->slots[slot] = (uint8_t)at;
+    outbox->newest = at;
+    outbox->count++;
+    return at;
+}
+
 /* The newest run that the way's datagrams may be in. A run of this way that is older than the one in the slot cannot be:
  * each new run of a way takes the slot. */
 static unsigned run_for(struct lf_outbox *outbox, const struct lf_way *way, size_t bytes)
@@ -116,13 +135,7 @@ static unsigned run_for(struct lf_outbox *outbox, const struct lf_way *way, size
         if (slot_of(&outbox->runs[at].way) == slot && fits(outbox, &outbox->runs[at], way, bytes))
             return at;
     }
-    if (outbox->count == LF_RUNS)
-        return LF_RUNS;
-    outbox->newest = outbox->count++;
-    outbox->slots[slot] = (uint8_t)outbox->newest;
-    outbox->runs[outbox->newest] = (struct lf_run){.way = *way, .size = bytes};
-    address_message(&outbox->messages[outbox->newest], way);
-    return outbox->newest;
+    return open_run(outbox, way, slot, bytes);
 }
 
 bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, struct iovec head, struct iovec tail)

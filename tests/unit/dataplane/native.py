@@ -41,6 +41,7 @@ class CLocator(c.Structure):
         ("priority", c.c_uint8),
         ("weight", c.c_uint8),
         ("header", c.c_uint8 * 8),
+        ("form", c.c_uint8),
         ("port", c.c_uint16),
         ("mtu", c.c_uint16),
     ]

@@ -1,4 +1,4 @@
-"""Decapsulation and the check of outbound packets, slowly and plainly: RFC 9300 section 5.3 read line by line."""
+"""Encapsulation and decapsulation, slowly and plainly: RFC 9300 section 5.3 and RFC 9305 section 3, line by line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from lispfast.model.addresses import Address, Eid
+from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.reasons import DataReason
 from lispfast.model.units import InstanceId
 
 from .test_checksum import twin as checksum
 from .test_ecn import DROP, FIGURE_4
 
+INSTANCE, PROTOCOL = 0x08, 0x04
+SHIMS_MAX = 8
 ECN_ORDER = (0, 2, 1, 3)
 NO_SOURCES = [ip_network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")]
 NO_SOURCES += [ip_network(text) for text in ("::/127", "ff00::/8")]
@@ -60,13 +63,60 @@ def parse(data: bytes) -> Inner | str:
     return Inner(bytearray(data[:total]), 6, IPv6Address(data[8:24]), IPv6Address(data[24:40]), 7)
 
 
-def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid]) -> bytes | DataReason:
-    """The packet to deliver, or why none."""
+def encapsulate(form: Encapsulation, iid: InstanceId, packet: bytes) -> bytes:
+    """The datagram's payload; nonce, versions and status bits are not sent."""
+    flags = {Encapsulation.LISP: 0, Encapsulation.LISP_GPE: PROTOCOL, Encapsulation.VXLAN_GPE: INSTANCE | PROTOCOL}[
+        form
+    ]
+    flags |= INSTANCE if iid else 0
+    following = {4: 1, 6: 2}[packet[0] >> 4] if flags & PROTOCOL else 0
+    return bytes([flags, 0, 0, following]) + iid.to_bytes(3, "big") + b"\0" + packet
+
+
+def without_shims(datagram: bytes) -> tuple[int, bytes] | DataReason:
+    """The next protocol behind all shim headers, and what it is of."""
+    following, rest = datagram[3], datagram[8:]
+    for _ in range(SHIMS_MAX):
+        if not 0x80 <= following <= 0xFD:
+            break
+        if len(rest) < 4 or len(rest) < 4 + rest[1] * 4:
+            return DataReason.OUTER_TRUNCATED
+        following, rest = rest[3], rest[4 + rest[1] * 4 :]
+    return following, rest
+
+
+def content(datagram: bytes, vxlan: bool) -> bytes | DataReason:
+    """What stands behind the headers between UDP and the packet, where it is a packet."""
     if len(datagram) < 28:
         return DataReason.OUTER_TRUNCATED
-    if datagram[0] & 0x07:
+    if datagram[0] & (0x30 if vxlan else 0x03):
         return DataReason.HEADER_UNSUPPORTED
-    inner = parse(datagram[8:])
+    if vxlan and datagram[0] & 0x05 != 0x04:
+        return DataReason.NEXT_PROTOCOL
+    if not datagram[0] & PROTOCOL:
+        return datagram[8:]
+    found = without_shims(datagram)
+    if isinstance(found, DataReason):
+        return found
+    following, rest = found
+    if following not in (1, 2):
+        return DataReason.NEXT_PROTOCOL
+    if len(rest) < 20:
+        return DataReason.OUTER_TRUNCATED
+    return rest if rest[0] >> 4 == {1: 4, 2: 6}[following] else DataReason.INNER_VERSION
+
+
+def instance_of(datagram: bytes) -> InstanceId:
+    """In every form: where the I-bit is set, the three bytes that LISP calls instance-ID and VXLAN the VNI."""
+    return InstanceId(int.from_bytes(datagram[4:7], "big") if datagram[0] & INSTANCE else 0)
+
+
+def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid], vxlan: bool = False) -> bytes | DataReason:
+    """The packet to deliver, or why none."""
+    found = content(datagram, vxlan)
+    if isinstance(found, DataReason):
+        return found
+    inner = parse(found)
     if isinstance(inner, str):
         return {
             "version": DataReason.INNER_VERSION,
@@ -75,7 +125,7 @@ def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid]) -> bytes |
         }[inner]
     if inner.version == 4 and checksum(bytes(inner.data[: (inner.data[0] & 15) * 4])) != b"\0\0":
         return DataReason.INNER_MALFORMED
-    iid = InstanceId(int.from_bytes(datagram[4:7], "big") if datagram[0] & 0x08 else 0)
+    iid = instance_of(datagram)
     if iid not in {eid.iid for eid in local}:
         return DataReason.INSTANCE_UNKNOWN
     if Eid(inner.destination, iid) not in local:

@@ -105,12 +105,18 @@ def _choice(known: Mapping[str, Any]) -> Callable[[str], list[Any]]:
     return read
 
 
+def _seconds(word: str) -> int:
+    if int(word) < 1:  # to iperf3 nothing would mean for ever, and it knows no parts of a second
+        raise argparse.ArgumentTypeError("a second at least")
+    return int(word)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="run bench throughput", description="paths between two hosts, side by side")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), metavar="DIR", help="for chart and figures")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="how often everything is measured (5)")
-    parser.add_argument("--seconds", type=float, default=5.0, metavar="S", help="length of each load (5)")
+    parser.add_argument("--seconds", type=_seconds, default=5, metavar="S", help="length of each load (5)")
     parser.add_argument("--pings", type=int, default=PINGS, metavar="N", help="of each latency (1000)")
     parser.add_argument("--idle-seconds", type=float, default=60.0, metavar="S", help="an idle node is watched (60)")
     lists: dict[str, dict[str, Any]] = {

@@ -81,38 +81,52 @@ class Session:
     def run(self, lab: Lab, udpload: Path, keep: Callable[[], None]) -> None:
         """Build every lane, run every round, watch an idle node; `keep` is called after each round.
 
-        A step that fails is said and left out; LabError only where a lane could not be built or goes another way.
+        A lane that cannot be built or goes another way, and a step that fails, are said and left out.
         """
         for family in self.plan.families:
             for competitor in self.plan.competitors:
-                lane = self.lanes[family, competitor] = build(lab, competitor, family)
-                lane.check()
-                self.mtus[lane.name] = lane.mtu()
-                self.say(f"{lane.name}: {lane.address} by {lane.device}, MTU {self.mtus[lane.name]}")
+                self._build(lab, competitor, family)
         actions = measures(Udp(udpload), self.plan.seconds, self.plan.pings)
         for number in range(self.plan.rounds):
             self.rounds.append({})
             for family, measure, competitor in self.plan.steps(number):
-                self._step(number, self.lanes[family, competitor], measure, actions[measure])
+                if lane := self.lanes.get((family, competitor)):
+                    self._step(number, lane, measure, actions[measure])
             keep()
         if self.plan.watches_idle:
             self._watch()
             keep()
+
+    def _build(self, lab: Lab, competitor: str, family: int) -> None:
+        try:
+            lane = build(lab, competitor, family)
+            lane.check()
+        except LabError as error:
+            self._failed(f"{competitor} over IPv{family}", error)
+            return
+        self.lanes[family, competitor] = lane
+        self.mtus[lane.name] = lane.mtu()
+        self.say(f"{lane.name}: {lane.address} by {lane.device}, MTU {self.mtus[lane.name]}")
+
+    def _failed(self, where: str, error: LabError) -> None:
+        self.failures.append(f"{where}: {error}")
+        self.say(f"{where}: FAILED: {error}")
 
     def _step(self, number: int, lane: Lane, measure: str, action: Callable[[Lane], dict[str, float]]) -> None:
         where = f"round {number + 1} of {self.plan.rounds}, {lane.name}, {measure}"
         try:
             found = action(lane)
         except LabError as error:
-            self.failures.append(f"{where}: {error}")
-            self.say(f"{where}: FAILED: {error}")
+            self._failed(where, error)
             return
         family = self.rounds[number].setdefault(figures.FAMILIES[lane.family], {})
         family.setdefault(lane.competitor, {}).update(found)
         self.say(f"{where}: {', '.join(f'{key} {value:.4g}' for key, value in found.items())}")
 
     def _watch(self) -> None:
-        lane = next(lane for lane in reversed(self.lanes.values()) if lane.nodes)
+        lane = next((lane for lane in reversed(self.lanes.values()) if lane.nodes), None)
+        if lane is None:
+            return
         self.say(f"an idle node, {lane.name}, for {self.plan.idle_seconds:g} s")
         time.sleep(SETTLE_SECONDS)
         self.idle = idle(lane.nodes[0], self.plan.idle_seconds)

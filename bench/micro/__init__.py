@@ -1,0 +1,1 @@
+"""What the parts of the data plane cost, each alone: time by pytest-benchmark, instructions by callgrind."""

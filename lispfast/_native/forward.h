@@ -18,8 +18,9 @@ struct lf_route {
  * (RFC 9300 sections 5.3 and 12). Fragments of a packet hash by address alone. */
 uint32_t lf_flow_hash(const struct lf_packet *packet);
 
-/* Among the usable locators of the lowest priority (RFC 9301 section 5.4), the one that the hash falls on; a locator's
- * share is its weight, all shares equal where every weight is 0. */
+/* Among the usable locators of the lowest priority (RFC 9301 section 5.4) the flow's own. A locator's share of the flows
+ * is its weight, all shares equal where every weight is 0. When locators come and go, a flow moves only from one that
+ * left or to one that came. */
 struct lf_route lf_forward(struct lf_view view, uint32_t iid, const struct lf_packet *packet);
 
 #endif

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert, IPOption_RR
 from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.packet import Packet, Raw
 
@@ -58,6 +58,8 @@ def icmp() -> Iterator[Seed]:
     }
     for label, packet in packets.items():
         yield label, number(576) + bytes(packet)
+    long_first = IP(**V4, options=[IPOption_RR(routers=["0.0.0.0"] * 4)]) / payload(48)
+    yield "fragment4-options", number(72) + bytes(long_first)  # all of it would fit behind a later header
 
 
 SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {"segment": segment, "icmp": icmp}

@@ -78,6 +78,8 @@ def syn(**other: Any) -> bytes:
     return bytes(IP(dst="10.9.0.2") / TCP(**header))
 
 
+# The header's last two bytes are kind and length of an MSS option; the value would be payload.
+OVERHANGING = bytes(IP(dst="10.9.0.2") / TCP(flags="S", dataofs=6) / Raw(b"\1\1\2\4\xff\xff"))
 UNTOUCHED = {
     "no syn": (syn(flags="A"), 1400),
     "no option": (syn(options=[]), 1400),
@@ -86,6 +88,8 @@ UNTOUCHED = {
     "a wrong length": (complete(put(syn(), 41, 3, 1), PROTOCOL, 20), 1400),
     "a fragment": (bytes(IP(dst="10.9.0.2", flags="MF") / TCP(flags="S", options=[("MSS", 1460)])), 1400),
     "an mtu of nothing": (syn(), 40),
+    "an option that ends in the payload": (OVERHANGING, 1400),
+    "a header cut off": (complete(put(syn(), 32, 0xF0, 1), PROTOCOL, 20), 1400),
 }
 
 

@@ -129,6 +129,13 @@ def test_only_copied_options_go_on_the_later_ones(lib: c.CDLL) -> None:
     assert {tuple(names) for names in kinds[1:]} == {("IPOption_Security", "IPOption_EOL")}
 
 
+def test_a_first_header_longer_than_the_later_ones(lib: c.CDLL) -> None:
+    """Behind a later header all of the payload would fit."""
+    got = fragment(lib, bytes(IP(dst="10.9.0.2", options=[IPOption_RR(routers=["0.0.0.0"] * 4)]) / Raw(BYTES[:48])), 72)
+    assert got is not None
+    assert [len(one) for one in got[0]] == [40 + 24, 20 + 24]
+
+
 REFUSED = {
     "do not fragment": bytes(IP(dst="10.9.0.2", flags="DF") / Raw(BYTES[:900])),
     "ipv6": bytes.fromhex("6000000003200040") + bytes(32) + BYTES[:800],

@@ -117,6 +117,9 @@ def test_a_udp_checksum_of_zero_is_sent_as_ones(lib: c.CDLL) -> None:
     made = cut(lib, Frame(zero, twin.UDP, 4))
     assert made is not None
     assert made[0][26:28] == b"\xff\xff"
+    alone = Frame(twin.put(zero, 26, ~twin.checksum(twin.pseudo(zero, twin.UDP, 12)) & 0xFFFF), None, 0, 20)
+    assert lib.lf_frame_complete(alone.c)
+    assert alone.bytes[26:28] == b"\xff\xff"
 
 
 def tcp_frame() -> bytes:

@@ -31,12 +31,11 @@ def of_family(report: Mapping[str, Any], family: str) -> Mapping[str, Any]:
 
 
 def figure_rows(part: Mapping[str, Any]) -> list[list[str]]:
-    """A table of one family: a row a competitor, median and (least to most)."""
-    rows = [["path", *(f"{figure.name}, {figure.unit}" for figure in FIGURES)]]
-    for name in COMPETITORS:
-        if name in part:
-            rows.append([f"`{name}`", *(_cell(part, name, figure) for figure in FIGURES)])
-    return rows
+    """A table of one family: a row a competitor, median and (least to most); figures that nobody has are left out."""
+    names = [name for name in COMPETITORS if name in part]
+    shown = [figure for figure in FIGURES if any(figure.key in part[name] for name in names)]
+    head = ["path", *(f"{figure.name}, {figure.unit}" for figure in shown)]
+    return [head, *([f"`{name}`", *(_cell(part, name, figure) for figure in shown)] for name in names)]
 
 
 def _cell(part: Mapping[str, Any], name: str, figure: Figure) -> str:

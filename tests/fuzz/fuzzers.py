@@ -37,31 +37,30 @@ def why_not(directory: Path) -> str | None:
     return None
 
 
-def _compile(command: list[str]) -> None:
-    done = subprocess.run(["clang", *FLAGS, *command], capture_output=True, text=True)
+def compile_c(*arguments: object) -> None:
+    """Call clang; RuntimeError with what it said where that was anything."""
+    done = subprocess.run(["clang", *FLAGS, *map(str, arguments)], capture_output=True, text=True)
     if (done.returncode, done.stderr) != (0, ""):
-        raise RuntimeError(f"clang {' '.join(command)}: {done.returncode}\n{done.stderr}")
+        raise RuntimeError(f"clang {arguments[-1]}: {done.returncode}\n{done.stderr}")
 
 
-def build(names: list[str], directory: Path) -> dict[str, Path]:
-    """The harnesses as programs; the data plane is compiled once for all. RuntimeError where one does not compile."""
-    objects = {path: directory / f"{path.stem}.o" for path in sorted(NATIVE.glob("*.c"))}
-    programs = {name: directory / name for name in names}
+def compile_plane(directory: Path) -> list[Path]:
+    """The data plane, ready to be linked into every harness."""
+
+    def compile_one(source: Path) -> Path:
+        target = directory / f"{source.stem}.o"
+        compile_c(f"-fsanitize=fuzzer-no-link,{SANITIZERS}", "-c", "-o", target, source)
+        return target
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(
-            pool.map(
-                lambda pair: _compile([f"-fsanitize=fuzzer-no-link,{SANITIZERS}", "-c", "-o", *map(str, pair)]),
-                [(target, source) for source, target in objects.items()],
-            )
-        )
-        linked = [f"-fsanitize=fuzzer,{SANITIZERS}", *map(str, objects.values())]
-        list(
-            pool.map(
-                lambda item: _compile(["-o", str(item[1]), str(HERE / f"{item[0]}.c"), *linked]),
-                programs.items(),
-            )
-        )
-    return programs
+        return list(pool.map(compile_one, sorted(NATIVE.glob("*.c"))))
+
+
+def compile_harness(name: str, plane: list[Path], directory: Path) -> Path:
+    """The program."""
+    program = directory / name
+    compile_c(f"-fsanitize=fuzzer,{SANITIZERS}", "-o", program, *plane, HERE / f"{name}.c")
+    return program
 
 
 def command(program: Path, learned: Path, *arguments: str) -> list[str]:
@@ -87,7 +86,9 @@ def main() -> int:
     if reason := why_not(directory):
         sys.exit(f"fuzz: {reason}")
     findings = 0
-    for name, program in build(HARNESSES, directory).items():
+    plane = compile_plane(directory)
+    for name in HARNESSES:
+        program = compile_harness(name, plane, directory)
         learned = directory / name.removeprefix("fuzz_")
         log = directory / f"{name}.log"
         print(f"{name}: {seconds} s ...", flush=True)

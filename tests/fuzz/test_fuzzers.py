@@ -11,23 +11,24 @@ from pathlib import Path
 
 import pytest
 import seeds
-from fuzzers import CORPUS, HARNESSES, build, command, why_not
+from fuzzers import CORPUS, HARNESSES, command, compile_harness, compile_plane, why_not
 
-INPUTS = 200_000 * int(os.environ.get("LISPFAST_FUZZ", "1"))
+INPUTS = 100_000 * int(os.environ.get("LISPFAST_FUZZ", "1"))
 SEED = os.environ.get("LISPFAST_FUZZ_SEED", "1")
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def plane(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     directory = tmp_path_factory.mktemp("fuzz")
     if reason := why_not(directory):
         pytest.skip(reason)
-    return build(HARNESSES, directory)
+    return compile_plane(directory)
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_no_input_is_a_finding(programs: dict[str, Path], name: str, tmp_path: Path) -> None:
-    arguments = command(programs[name], tmp_path / "learned", f"-runs={INPUTS}", f"-seed={SEED}")
+def test_no_input_is_a_finding(plane: list[Path], name: str, tmp_path: Path) -> None:
+    program = compile_harness(name, plane, tmp_path)
+    arguments = command(program, tmp_path / "learned", f"-runs={INPUTS}", f"-seed={SEED}")
     done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=110)
     assert done.returncode == 0, done.stderr[-6000:]
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "steer.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
@@ -41,11 +42,21 @@ static bool ports_shown(const struct lf_packet *packet)
     return packet->length - packet->header >= PORTS;
 }
 
+/* The exclusive or of all 32-bit words of both addresses. It does not depend on the order of halves, so the byte order
+ * is set once, at the end. */
+static uint32_t fold_addresses(const struct lf_packet *packet)
+{
+    uint64_t words[4], folded;
+
+    memcpy(words, packet->source.bytes, 16);
+    memcpy(words + 2, packet->destination.bytes, 16);
+    folded = words[0] ^ words[1] ^ words[2] ^ words[3];
+    return ntohl((uint32_t)(folded ^ folded >> 32));
+}
+
 unsigned lf_steer_class(const struct lf_packet *packet)
 {
-    uint64_t words = lf_address_high(&packet->source) ^ lf_address_low(&packet->source) ^
-                     lf_address_high(&packet->destination) ^ lf_address_low(&packet->destination);
-    uint32_t mixed = (uint32_t)(words ^ words >> 32) * MULTIPLIER;
+    uint32_t mixed = fold_addresses(packet) * MULTIPLIER;
     uint32_t transport = (uint32_t)packet->data[packet->family == 4 ? 9 : 6] << 16;
 
     if (ports_shown(packet)) {

@@ -28,8 +28,8 @@ class ForwardingLocator:
     """Where and how to send: a locator compiled for the data plane.
 
     `slot` names the source RLOC (see SourceRloc), `mtu` is the effective MTU of the path, outer headers included,
-    `header` the 8 bytes in front of the inner packet in the form of `encapsulation` (RFC 9300 section 5.3 for LISP); the
-    data plane fills in the next protocol of the GPE forms.
+    `header` the 8 bytes in front of the inner packet in the form of `encapsulation` (RFC 9300 section 5.3 for LISP);
+    the data plane fills in the next protocol of the GPE forms.
     """
 
     address: Address
@@ -109,8 +109,8 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class PathMtu:
-    """A punt: a router, or our own interface, said that packets to `locator` may have at most `mtu` bytes, outer headers
-    included. A hint from anybody: to be bounded before it is believed."""
+    """A punt: a router, or our own interface, said that packets to `locator` may have at most `mtu` bytes, outer
+    headers included. A hint from anybody: to be bounded before it is believed."""
 
     locator: Address
     mtu: WireMtu

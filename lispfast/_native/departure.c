@@ -159,6 +159,13 @@ void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf
     bool six = locator->address.family == 6;
     size_t overhead = six ? OUTER6 : OUTER4;
     struct lf_outbox *outbox = &worker->outboxes[six];
+
+    if (outbox->udp->count == 0) { /* the family was not there at the start */
+        lf_worker_drop(worker, LF_NO_LOCATOR, 1);
+        lf_count(&route->prefix->usage[worker->number].drops, 1);
+        return;
+    }
+
     const struct passage passage = {
         .outbox = outbox,
         .way = {.locator = locator,

@@ -10,8 +10,9 @@
  * stage, its EID to the control thread, and it comes back in by `release`. */
 
 /* Ours: how soon a full ring is tried again; how many frames one batch has, and how many bytes of them wait until they
- * are sent: two of the biggest, so that the far end can begin while we read on. */
-enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 128 << 10 };
+ * are sent: two of the biggest, so that the far end can begin while we read on. And after how many bytes the other
+ * direction has its turn, whose socket holds a few times as much. */
+enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 128 << 10, TURN_BYTES = 1 << 20 };
 
 bool lf_worker_punt(struct lf_worker *worker, const struct lf_punt *punt)
 {
@@ -128,12 +129,19 @@ static void begin_batch(struct lf_worker *worker)
     worker->arena.used = worker->mark = 0;
 }
 
+/* Whether a socket was full in this turn: then the rest is better left in the TUN's queue, where senders notice. */
+static bool waited(const struct lf_worker *worker)
+{
+    return worker->outboxes[0].waits || worker->outboxes[1].waits;
+}
+
 bool lf_outbound_read(struct lf_worker *worker)
 {
     enum lf_tun_read got = LF_TUN_FRAME;
+    size_t bytes = 0;
 
     worker->arena.used = worker->mark = 0;
-    for (unsigned i = 0; i < FRAMES; i++) {
+    for (unsigned i = 0; i < FRAMES && bytes < TURN_BYTES && !waited(worker); i++) {
         struct lf_frame frame;
 
         if (worker->arena.used >= BATCH_BYTES)
@@ -142,6 +150,7 @@ bool lf_outbound_read(struct lf_worker *worker)
         if (got != LF_TUN_FRAME)
             break;
         worker->mark = worker->arena.used;
+        bytes += frame.length;
         forward(worker, &frame);
     }
     lf_depart_flush(worker);

@@ -78,10 +78,11 @@ static bool same_way(const struct lf_way *a, const struct lf_way *b)
            a->port == b->port;
 }
 
+/* Without traffic class and TTL: a flow that changes them, as ECN does, has its newest run here all the same, and joins no
+ * older one. */
 static unsigned slot_of(const struct lf_way *way)
 {
-    uint64_t hash = (uint64_t)(uintptr_t)way->locator >> 4 ^ (uint64_t)way->port << 40 ^ (uint64_t)way->tos << 48 ^
-                    (uint64_t)way->ttl << 56;
+    uint64_t hash = (uint64_t)(uintptr_t)way->locator >> 4 ^ (uint64_t)way->port << 48;
 
     return (unsigned)(hash * UINT64_C(0x9e3779b97f4a7c15) >> 58);
 }
@@ -90,10 +91,7 @@ static unsigned run_limit(const struct lf_outbox *outbox, const struct lf_way *w
 {
     if (way->port == LF_PORTS_MAX) /* to be fragmented each by itself */
         return 1;
-    for (unsigned i = 0; i < outbox->plain_count; i++)
-        if (outbox->plain[i] == way->source->ifindex)
-            return 1;
-    return outbox->segments;
+    return lf_outbox_plain(outbox, way->source->ifindex) ? 1 : outbox->segments;
 }
 
 static bool fits(const struct lf_outbox *outbox, const struct lf_run *run, const struct lf_way *way, size_t bytes)
@@ -120,8 +118,8 @@ static unsigned open_run(struct lf_outbox *outbox, const struct lf_way *way, uns
     return at;
 }
 
-/* The newest run that the way's datagrams may be in. A run of this way that is older than the one in the slot cannot be:
- * each new run of a way takes the slot. */
+/* The newest run that the way's datagrams may be in. A run that is older than the one in the slot cannot be: each new run
+ * of a locator and port takes the slot. */
 static unsigned run_for(struct lf_outbox *outbox, const struct lf_way *way, size_t bytes)
 {
     unsigned slot;

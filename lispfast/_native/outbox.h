@@ -41,11 +41,12 @@ struct lf_outbox {
     unsigned segments; /* datagrams in a run, at most */
     unsigned count;
     unsigned newest;
-    uint8_t slots[LF_RUNS]; /* the newest run of each hash of ways */
+    uint8_t slots[LF_RUNS]; /* the newest run of each hash of locator and port */
     struct lf_run *runs;    /* LF_RUNS of each */
     struct lf_outbox_message *messages;
+    unsigned waits; /* for a full socket, since the worker set it to 0 */
     uint32_t plain[LF_PLAIN_DEVICES];
-    unsigned plain_count;
+    unsigned plain_count; /* counts up for ever */
     /* What a flush learnt, for its caller to take: an interface without runs, a path that takes less. */
     bool lost_segmentation;
     uint32_t lost_ifindex;
@@ -67,11 +68,21 @@ bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, struct io
 
 /* Sends everything, each flow in order, and empties the outbox. A run that the kernel refuses for want of an offload, or as
  * too big, goes out in smaller parts; an error that the network left on the socket is taken away and the send repeated; a
- * full socket is waited for, a few milliseconds at most. What is refused after all is counted. */
+ * full socket is waited for, a few milliseconds at most until `waits` is set to 0 again. What is refused after all is
+ * counted. */
 void lf_outbox_flush(struct lf_outbox *outbox, uint64_t now_ms);
 
 /* Takes what the network says of earlier datagrams off a socket; once its error is pending. */
 void lf_outbox_listen(struct lf_outbox *outbox, int fd);
+
+/* Whether runs through an interface go out one datagram a message. */
+static inline bool lf_outbox_plain(const struct lf_outbox *outbox, uint32_t ifindex)
+{
+    for (unsigned i = 0; i < outbox->plain_count && i < LF_PLAIN_DEVICES; i++)
+        if (outbox->plain[i] == ifindex)
+            return true;
+    return false;
+}
 
 static inline bool lf_outbox_empty(const struct lf_outbox *outbox)
 {

@@ -13,16 +13,15 @@
 #define UDP_SEGMENT 103
 #endif
 
-/* Ours: how long a flush waits for a full socket in all. A shaped link drains the send buffer in that time; beyond it,
- * packets are better lost than the other direction held up. And how often a send is repeated that met somebody else's
- * error. */
+/* Ours: how long one wait for a full socket takes, and how many there are until the outbox is told that it may wait again.
+ * A shaped link drains the send buffer in that time; beyond it, packets are better lost than the other direction held up.
+ * And how often a send is repeated that met somebody else's error. */
 enum { WAIT_MS = 5, WAITS_MAX = 4, REPEATS_MAX = 8 };
 
 struct sending {
     struct lf_outbox *outbox;
     uint64_t now_ms;
     int fd;
-    unsigned waits;
     unsigned repeats;
 };
 
@@ -71,11 +70,9 @@ void lf_outbox_listen(struct lf_outbox *outbox, int fd)
 
 static void forget_segmentation(struct lf_outbox *outbox, uint32_t ifindex)
 {
-    for (unsigned i = 0; i < outbox->plain_count; i++)
-        if (outbox->plain[i] == ifindex)
-            return;
-    if (outbox->plain_count < LF_PLAIN_DEVICES)
-        outbox->plain[outbox->plain_count++] = ifindex;
+    if (lf_outbox_plain(outbox, ifindex))
+        return;
+    outbox->plain[outbox->plain_count++ % LF_PLAIN_DEVICES] = ifindex; /* interfaces come and go: the oldest gives way */
     outbox->lost_segmentation = true;
     outbox->lost_ifindex = ifindex;
 }
@@ -90,8 +87,10 @@ static enum answer judge(struct sending *sending, int error, unsigned datagrams)
     if (error == EINTR)
         return AGAIN;
     if (error == EAGAIN || error == EWOULDBLOCK) {
-        if (sending->waits++ >= WAITS_MAX)
+        if (sending->outbox->waits >= WAITS_MAX)
             return GIVE_UP;
+        sending->outbox->waits++;
+        lf_outbox_listen(sending->outbox, sending->fd); /* with an error pending, a wait would end at once */
         (void)poll(&writable, 1, WAIT_MS);
         return AGAIN;
     }
@@ -154,8 +153,10 @@ static struct stretch take_front(struct stretch *whole, unsigned datagrams)
     return front;
 }
 
-/* Sends a stretch in pieces of at most `limit` datagrams, a system call each; smaller ones where that is still too big. */
-static void send_pieces(struct sending *sending, struct stretch stretch, unsigned limit)
+/* Sends a stretch in pieces of at most `limit` datagrams, a system call each; smaller ones where that is still too big.
+ * `apart`: because its run was refused as a run. Only once one of its datagrams goes alone was that for want of the
+ * offload: a source address that has gone, and before Linux 6.14 a path that takes less, are EINVAL as well. */
+static void send_pieces(struct sending *sending, struct stretch stretch, unsigned limit, bool apart)
 {
     while (stretch.datagrams) {
         struct stretch whole = stretch;
@@ -167,6 +168,9 @@ static void send_pieces(struct sending *sending, struct stretch stretch, unsigne
                     piece.datagrams > 1);
         if (sendmsg(sending->fd, &header, 0) >= 0) {
             settle(sending, piece.run, piece.datagrams, piece.bytes);
+            if (apart && piece.datagrams == 1)
+                forget_segmentation(sending->outbox, piece.run->way.source->ifindex);
+            apart = apart && piece.datagrams > 1;
             continue;
         }
 
@@ -174,6 +178,7 @@ static void send_pieces(struct sending *sending, struct stretch stretch, unsigne
 
         answer = judge(sending, error, piece.datagrams);
         if (answer == GIVE_UP) {
+            apart = false;
             lose(sending, piece.run, piece.datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);
             continue;
         }
@@ -182,6 +187,7 @@ static void send_pieces(struct sending *sending, struct stretch stretch, unsigne
             limit = piece.datagrams / 2;
         else if (answer == APART)
             limit = 1;
+        apart = apart || answer == APART;
     }
 }
 
@@ -215,11 +221,10 @@ static void send_runs(struct sending *sending, const uint8_t *order, unsigned co
         case AGAIN:
             continue;
         case CUT:
-            send_pieces(sending, stretch, run->datagrams / 2);
+            send_pieces(sending, stretch, run->datagrams / 2, false);
             break;
         case APART:
-            forget_segmentation(outbox, run->way.source->ifindex);
-            send_pieces(sending, stretch, 1);
+            send_pieces(sending, stretch, 1, true);
             break;
         case GIVE_UP:
             lose(sending, run, run->datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);

@@ -136,8 +136,9 @@ static int open_receiver(uint8_t family, uint16_t port, bool shared, bool gro, s
     return -error;
 }
 
-/* A socket that only sends, on `port` or on one of the kernel's choice; negative for an errno. What comes for it is dropped
- * before it takes any memory. */
+/* A socket that only sends, on `port` or, for 0, on a free one of the kernel's choice; negative for an errno. What comes
+ * for it is dropped before it takes any memory. A port that may be shared is free to the kernel though it is taken, so
+ * the first socket of a port becomes one to share only once it has it. */
 static int open_sender(uint8_t family, uint16_t port, bool fragments)
 {
     struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
@@ -153,11 +154,13 @@ static int open_sender(uint8_t family, uint16_t port, bool fragments)
     if (!error && fragments)
         error = family == 4 ? set_options(fd, fragment4, COUNT(fragment4))
                             : set_options(fd, fragment6, COUNT(fragment6));
-    if (!error)
+    if (!error && port)
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
     if (!error)
         error = bind_to(fd, family, port);
+    if (!error && !port)
+        error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (!error)
         return fd;
     close(fd);

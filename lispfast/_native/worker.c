@@ -207,6 +207,7 @@ static void look_round(struct lf_worker *worker, const struct epoll_event *event
 
     read_clock(worker);
     worker->view.pin = lf_epoch_pin(&worker->table->epoch, worker->number);
+    worker->outboxes[0].waits = worker->outboxes[1].waits = 0;
     if (worker->stage.count) {
         if (worker->view.pin != before)
             lf_outbound_release(worker);

@@ -22,14 +22,15 @@ TIMES = int(os.environ.get("LISPFAST_FUZZ", "1"))
 SEED = os.environ.get("LISPFAST_FUZZ_SEED", "1")
 
 
-def compile_harness(name: str, sanitizer: str, directory: Path) -> Path:
-    """The harness over every C file of the data plane."""
+def compile_harness(name: str, sanitizer: str, directory: Path, *wrapped: str) -> Path:
+    """The harness over every C file of the data plane; it stands in for the `wrapped` functions of the C library."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
     target = directory / f"{name}-{sanitizer}"
     sources = [HERE / f"{name}.c", *sorted(NATIVE.glob("*.c"))]
     command = [compiler, *FLAGS, SANITIZERS[sanitizer], "-o", str(target), *map(str, sources)]
+    command += [f"-Wl,--wrap={function}" for function in wrapped]
     done = subprocess.run(command, capture_output=True, text=True)
     if "cannot find" in done.stderr and "san" in done.stderr:
         pytest.skip(f"this compiler has no {sanitizer}")
@@ -66,6 +67,12 @@ def two_free_ports() -> int:
 def test_packets(tmp_path: Path) -> None:
     program = compile_harness("packets", "asan", tmp_path)
     assert "out" in run(program, SEED, 200_000 * TIMES)
+
+
+def test_a_kernel_that_refuses_what_is_sent(tmp_path: Path) -> None:
+    wrapped = ("sendmsg", "sendmmsg", "recvmsg", "getsockopt", "setsockopt", "poll")
+    program = compile_harness("sending", "asan", tmp_path, *wrapped)
+    assert "arrived" in run(program, SEED, 2_000 * TIMES)
 
 
 @pytest.mark.parametrize("sanitizer", SANITIZERS)

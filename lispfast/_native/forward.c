@@ -40,9 +40,9 @@ static const struct lf_source *usable_source(struct lf_view view, const struct l
     return source && source->address.family == locator->address.family ? source : NULL;
 }
 
-/* -log2(u / 2^32) with 16 bits of fraction, at least 1, where u is `number` made odd. A quartic in the fraction f of u's
- * mantissa, exact at both ends and right within 2^-11: f + g * (a - b * f - c * g) with g = f * (1 - f). So shares are
- * right within some parts in a thousand. */
+/* -log2(u / 2^32) with 16 bits of fraction, at least 1, where u is `number` made odd. A quartic in the fraction f of
+ * u's mantissa, exact at both ends and right within 2^-11: f + g * (a - b * f - c * g) with g = f * (1 - f). So shares
+ * are right within some parts in a thousand. */
 static uint32_t minus_log2(uint32_t number)
 {
     const uint64_t a = 29012, b = 10750, c = 5459, mask = 0xffff;

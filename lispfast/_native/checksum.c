@@ -3,7 +3,7 @@
 #include <string.h>
 
 /* Words are added in the machine's byte order: one's complement sums do not mind, and the folded result lies in memory
- * as the network wants it. Both halves of a 64-bit word go to 64-bit sums of their own, which need no carry before 16 GiB.
+ * as the network wants it. Both halves of a 64-bit word go to 64-bit sums, which need no carry before 16 GiB.
  *
  * Measured on an AMD EPYC 9004 core, gcc 12 -O2, from the first-level cache, ns a call (GB/s):
  *
@@ -13,7 +13,7 @@
  *   vectors of 16 bytes        3.5          6.5           19.9 (25)     36.9 (38)
  *   vectors of 32, AVX2        -            -             11.1 (45)     23.3 (60)
  *
- * vpsadbw over AVX2 took 29 ns for 1,400 bytes. The vectors are the compilers' own, so ARM gets NEON of the same lines. */
+ * vpsadbw over AVX2 took 29 ns for 1,400 bytes. The vectors are the compilers' own: ARM gets NEON of the same lines. */
 
 /* The one copy of these for who cannot inline them. */
 extern inline uint16_t lf_checksum_fold(uint64_t sum);

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Adds `length` bytes to a running sum. Only the last part of a sum may have an odd length. A call adds less than 2^34, so
- * a caller may add words of its own between calls. */
+/* Adds `length` bytes to a running sum. Only the last part of a sum may have an odd length. A call adds less than 2^36,
+ * so a caller may add words of its own between calls. */
 uint64_t lf_checksum_add(uint64_t sum, const void *data, size_t length);
 
 /* The checksum of a sum, to be stored as it is in memory; over data that carries a right checksum it is 0. */
@@ -19,7 +19,7 @@ inline uint16_t lf_checksum_fold(uint64_t sum)
     return (uint16_t)~sum;
 }
 
-/* The checksum once one of the words that it covers was replaced (RFC 1624 section 3), all three as they are in memory. */
+/* The checksum once one of the words that it covers was replaced (RFC 1624 section 3), all as they are in memory. */
 inline uint16_t lf_checksum_replace(uint16_t checksum, uint16_t before, uint16_t after)
 {
     return lf_checksum_fold((uint64_t)(uint16_t)~checksum + (uint16_t)~before + after);

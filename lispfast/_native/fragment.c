@@ -32,8 +32,8 @@ static size_t later_header(uint8_t *out, const uint8_t *header, size_t size)
     return to;
 }
 
-/* Sets count and each for `payload` bytes, more than `most`, which all fragments but the last carry at most; that may carry
- * `last`, and it is not the first, whose header may be longer. */
+/* Sets count and each for `payload` bytes, more than `most`, which all fragments but the last carry at most; that may
+ * carry `last`, and it is not the first, whose header may be longer. */
 static void divide(struct lf_fragments *fragments, size_t payload, size_t most, size_t last)
 {
     const size_t rest = payload > last ? payload - last : 1;

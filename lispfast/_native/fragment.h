@@ -14,9 +14,9 @@ struct lf_fragments {
     uint8_t later[60];
 };
 
-/* Readies an IPv4 packet for fragments of at most `room` bytes each; `packet` must stay until the last one was written, and
- * a transport checksum that is partial is to be completed first (segment.h). False where it may not (DF, IPv6) or cannot
- * be: too little room, options without an end, an offset beyond what the header can say. */
+/* Readies an IPv4 packet for fragments of at most `room` bytes each; `packet` must stay until the last one was written,
+ * and a transport checksum that is partial is to be completed first (segment.h). False where it may not (DF, IPv6) or
+ * cannot be: too little room, options without an end, an offset beyond what the header can say. */
 bool lf_fragments_begin(struct lf_fragments *fragments, const struct lf_packet *packet, size_t room);
 
 /* Writes the next fragment, header and payload, at `out` (`room` bytes); returns its length. Options go on the first

@@ -5,8 +5,8 @@
 #include "frame.h"
 #include "packet.h"
 
-/* Fixed by `begin`; `headers` bytes of IP and transport headers stand in front of each of `count` packets, of which none
- * is longer than `largest` bytes. */
+/* Fixed by `begin`; `headers` bytes of IP and transport headers stand in front of each of `count` packets, of which
+ * none is longer than `largest` bytes. */
 struct lf_segments {
     size_t headers;
     size_t count;
@@ -33,13 +33,13 @@ struct lf_piece {
 };
 
 /* Readies a frame with gso TCP or UDP for cutting; `packet` is the frame as lf_packet_parse read it. False where its
- * headers and its virtio-net header disagree, or it has no payload to cut: such a frame is LF_INNER_MALFORMED. The bytes
- * of the frame must stay as they are until the last packet was cut. */
+ * headers and its virtio-net header disagree, or it has no payload to cut: such a frame is LF_INNER_MALFORMED. The
+ * bytes of the frame must stay as they are until the last packet was cut. */
 bool lf_segments_begin(struct lf_segments *segments, const struct lf_frame *frame, const struct lf_packet *packet);
 
-/* Writes the headers of the next packet at `header`, outside the frame, complete with lengths, IPv4 identification and all checksums: TCP
- * sequence numbers rise, FIN and PSH stand on the last packet only and CWR on the first (RFC 3168 section 6.1.2), and a UDP
- * checksum that comes out as zero is sent as 0xffff. To be called `count` times. */
+/* Writes the headers of the next packet at `header`, outside the frame, complete with lengths, IPv4 identification and
+ * all checksums: TCP sequence numbers rise, FIN and PSH stand on the last packet only and CWR on the first (RFC 3168
+ * section 6.1.2), and a UDP checksum that comes out as zero is sent as 0xffff. To be called `count` times. */
 struct lf_piece lf_segments_next(struct lf_segments *segments, uint8_t *header);
 
 /* Completes the checksum of a frame without gso in place, where it is partial; then it is not partial any more. False

@@ -1,4 +1,4 @@
-/* What every fuzz_*.c begins with: each harness reads its choices from the front of the input and a packet from the rest. */
+/* What every fuzz_*.c begins with: a harness reads choices from the front of the input and a packet from the rest. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -39,8 +39,8 @@ static inline uint16_t fuzz_take16(struct fuzz_input *input)
     return (uint16_t)(high << 8 | fuzz_take8(input));
 }
 
-/* At most `most` of what is left in a heap block of its own that ends with it, so that one byte too far is seen; `front`
- * zeroed bytes stand before it. The caller frees `*block`. */
+/* At most `most` of what is left in a heap block of its own that ends with it, so that one byte too far is seen;
+ * `front` zeroed bytes stand before it. The caller frees `*block`. */
 static inline uint8_t *fuzz_take_rest(struct fuzz_input *input, size_t front, size_t most, uint8_t **block,
                                       size_t *length)
 {

@@ -42,7 +42,9 @@ def main() -> int:
     def say(line: str) -> None:
         print(f"[{time.monotonic() - begun:6.1f} s] {line}", flush=True)
 
-    print(f"this takes about {plan.estimate() / 60:.0f} minutes; nothing else should run on the machine meanwhile")
+    print(
+        f"this takes about {max(plan.estimate() / 60, 1):.0f} minutes; nothing else should run on the machine meanwhile"
+    )
     session = Session(plan, say, facts())
     if session.machine["busy_before"] > BUSY:
         print(f"warning: {session.machine['busy_before']:.0%} of the machine is busy with something else", flush=True)

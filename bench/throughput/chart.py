@@ -32,7 +32,7 @@ def draw(report: Mapping[str, Any], files: Sequence[Path]) -> None:
     """Draw it into each of the files; their endings say the format."""
     pyplot.rcParams.update({"font.size": 10, "axes.edgecolor": FAINT, "axes.labelcolor": INK, "svg.hashsalt": "bench"})
     figure, panels = pyplot.subplots(2, 3, figsize=(13, 8))
-    figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.1, hspace=0.05, rect=(0, 0.03, 1, 0.9))
+    figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.1, hspace=0.05, rect=(0, 0.03, 1, 0.86))
     figure.suptitle(
         "Between two hosts: no tunnel, kernel VXLAN, lispfast", fontsize=15, color=INK, fontweight="bold", y=0.98
     )
@@ -45,7 +45,7 @@ def draw(report: Mapping[str, Any], files: Sequence[Path]) -> None:
         Line2D([], [], color=INK, marker="_", markersize=9, markeredgewidth=1, linewidth=1, label="least to most")
     )
     figure.legend(
-        handles=handles, loc="upper center", ncols=5, frameon=False, bbox_to_anchor=(0.5, 0.945), labelcolor=INK
+        handles=handles, loc="upper center", ncols=5, frameon=False, bbox_to_anchor=(0.5, 0.95), labelcolor=INK
     )
     figure.text(0.012, 0.012, _caption(report), color="#718096", fontsize=8.5)
     for path in files:

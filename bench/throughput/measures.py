@@ -91,7 +91,7 @@ class Udp:
 
     def highest(self, lane: Lane, seconds: float) -> dict[str, float]:
         """The most that arrives of a load of which hardly any is lost; nothing where each load lost more."""
-        guess = self._known.get(lane.name)
+        guess = self._known.pop(lane.name, None)
         trial = search(lambda rate, length: self.load(lane, rate, length), guess, seconds)
         if trial is None:
             raise LabError(f"{lane.name}: no rate of 64-byte datagrams with under 1 % loss")

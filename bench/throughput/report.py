@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="what ./run bench throughput --json wrote")
     parser.add_argument("--markdown", action="store_true", help="as Markdown")
     parser.add_argument("--into", type=Path, metavar="DOCUMENT", help="between its two comments, as Markdown")
-    parser.add_argument("--chart", type=Path, metavar="PICTURE", nargs="+", help="draw it as well, PNG or SVG")
+    parser.add_argument("--chart", type=Path, metavar="PICTURE", nargs="+", help="draw it, beside the document")
     options = parser.parse_args()
     report = json.loads(options.file.read_text())
     if options.chart:
@@ -139,7 +139,8 @@ def main() -> None:
 
         draw(report, options.chart)
     if options.into:
-        fill(options.into, MARK, markdown(report))
+        picture = f"![The figures below as bars]({options.chart[0].name})\n\n" if options.chart else ""
+        fill(options.into, MARK, picture + markdown(report))
     else:
         print(markdown(report) if options.markdown else text(report))
 

@@ -76,7 +76,7 @@ class Session:
     failures: list[str] = field(default_factory=list)
     idle: dict[str, Any] | None = None
     lanes: dict[tuple[int, str], Lane] = field(default_factory=dict)
-    mtus: dict[str, int] = field(default_factory=dict)
+    lane_facts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, lab: Lab, udpload: Path, keep: Callable[[], None]) -> None:
         """Build every lane, run every round, watch an idle node; `keep` is called after each round.
@@ -101,12 +101,14 @@ class Session:
         try:
             lane = build(lab, competitor, family)
             lane.check()
+            features = lane.features()
         except LabError as error:
             self._failed(f"{competitor} over IPv{family}", error)
             return
         self.lanes[family, competitor] = lane
-        self.mtus[lane.name] = lane.mtu()
-        self.say(f"{lane.name}: {lane.address} by {lane.device}, MTU {self.mtus[lane.name]}")
+        mtu = lane.mtu()
+        self.lane_facts[lane.name] = {"mtu": mtu, **features}
+        self.say(f"{lane.name}: {lane.address} by {lane.device}, MTU {mtu}")
 
     def _failed(self, where: str, error: LabError) -> None:
         self.failures.append(f"{where}: {error}")
@@ -137,5 +139,5 @@ class Session:
         found = figures.report(self.rounds, self.machine, self.idle, self.failures)
         plan = self.plan
         found["settings"] = {"rounds": plan.rounds, "seconds": plan.seconds, "pings": plan.pings}
-        found["settings"]["mtu"] = self.mtus
+        found["settings"]["paths"] = self.lane_facts
         return found

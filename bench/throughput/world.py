@@ -9,9 +9,11 @@ All of them stand at the same time, so that rounds can go from one to the next; 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lispfast.lab import Host, Lab, LabError, Node, Process, until
 from lispfast.lab.ping import ping
@@ -67,6 +69,13 @@ class Lane:
         """The MTU of its device."""
         (link,) = self.left.json("ip", "-j", "link", "show", "dev", self.device)
         return int(link["mtu"])
+
+    def features(self) -> dict[str, Any]:
+        """What its data plane could use, as `lispctl status` has it; empty where there is no daemon."""
+        if not self.nodes:
+            return {}
+        plane = json.loads(self.nodes[0].ctl("status", "--json"))["data_plane"]
+        return {"backend": plane["backend"], "workers": plane["workers"], **plane["features"]}
 
     def words(self) -> str:
         """The ends of its daemons' logs, for an error."""

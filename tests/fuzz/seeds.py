@@ -13,6 +13,7 @@ from scapy.packet import Packet, Raw
 CORPUS = Path(__file__).resolve().parent / "corpus"
 V4: dict[str, Any] = {"src": "10.9.0.1", "dst": "10.9.0.2"}
 V6: dict[str, Any] = {"src": "fd09::1", "dst": "fd09::2"}
+BACK4, BACK6 = {"src": V4["dst"], "dst": V4["src"]}, {"src": V6["dst"], "dst": V6["src"]}
 Seed = tuple[str, bytes]
 
 
@@ -62,7 +63,53 @@ def icmp() -> Iterator[Seed]:
     yield "fragment4-options", number(72) + bytes(long_first)  # all of it would fit behind a later header
 
 
-SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {"segment": segment, "icmp": icmp}
+def decap() -> Iterator[Seed]:
+    """The form, outer traffic class and TTL, then the datagram."""
+    inside = {4: bytes(IP(**BACK4) / UDP() / payload(20)), 6: bytes(IPv6(**BACK6, tc=2) / TCP() / payload(20))}
+    shims = b"\0\2\0\x81" + bytes(8) + b"\0\0\0\1"
+    forms = {
+        "lisp4": (0, bytes(8) + inside[4]),
+        "lisp6": (0, b"\xf0abc\0\0\0\3" + inside[6] + b"trailer"),
+        "lisp-instance": (0, b"\x08\0\0\0\0\0\7\0" + inside[4]),
+        "gpe4": (0, b"\x0c\0\0\1\0\0\7\0" + inside[4]),
+        "gpe6": (0, b"\x04\0\0\2\0\0\0\0" + inside[6]),
+        "gpe-shims": (0, b"\x0c\0\0\x80\0\0\7\0" + shims + inside[4]),
+        "vxlan4": (1, b"\x0c\0\0\1\0\0\7\0" + inside[4]),
+        "vxlan6": (1, b"\x0c\0\0\2\0\0\0\0" + inside[6]),
+        "vxlan-shims": (1, b"\x0c\0\0\xfd\0\0\7\0" + shims + inside[4]),
+    }
+    for label, (form, datagram) in forms.items():
+        yield label, bytes([form, 3, 63]) + datagram
+
+
+def coalesce() -> Iterator[Seed]:
+    """What may be merged, then steps: a raw packet, and what fuzz_coalesce.c makes of it."""
+    timestamps = TCP(seq=0xFFFFFF00, flags="A", options=[("NOP", None), ("NOP", None), ("Timestamp", (1, 2))])
+    packets = {
+        "tcp4": IP(**BACK4, id=0xFFFE, flags="DF") / timestamps / payload(100),
+        "tcp6": IPv6(**BACK6) / timestamps / payload(100),
+        "udp4": IP(**BACK4, id=0xFFFE) / UDP() / payload(64),
+        "udp6": IPv6(**BACK6) / UDP() / payload(64),
+        "tcp4-options": IP(**BACK4, options=[IPOption_Router_Alert()]) / timestamps / payload(9),
+        "udp6-extensions": IPv6(**BACK6) / IPv6ExtHdrDestOpt() / UDP() / payload(9),
+    }
+    repeat, many, change, shorten, switch, raw = range(6)
+    for label, packet in packets.items():
+        at = 20 if packet.version == 4 else 40
+        first = bytes([raw]) + number(len(packet)) + bytes(packet)
+        other = bytes([switch, raw]) + number(len(packet)) + bytes(packet) + bytes([change, at + 1, 1])
+        in_turn = bytes([repeat, switch]) * 6
+        odd = bytes([shorten, 3, repeat, change, at + 13, 8, repeat | 0x10, change, 8, 1, repeat | 0x10, 0x80, repeat])
+        yield label, b"\3" + first + other + in_turn + odd
+        yield f"{label}-many", b"\3" + first + bytes([many | 0x78, repeat | 0x78])
+
+
+SEEDS: dict[str, Callable[[], Iterator[Seed]]] = {
+    "segment": segment,
+    "icmp": icmp,
+    "decap": decap,
+    "coalesce": coalesce,
+}
 
 if __name__ == "__main__":
     for name, make in SEEDS.items():

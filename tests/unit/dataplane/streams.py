@@ -59,7 +59,7 @@ class Flow:
             packet = put(packet, where, packet[where] ^ change, 1)
         if v4:
             packet = with_lengths(packet)
-        if self.protocol in (TCP, UDP) and odd not in ("cut", "length"):
+        if self.protocol in (TCP, UDP) and odd != "cut":
             packet = complete(packet, self.protocol, at)
         if odd == "checksum":
             packet = put(packet, len(packet) - 1, packet[-1] ^ 0x55, 1)

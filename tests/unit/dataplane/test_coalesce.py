@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from . import twin_coalesce as twin
 from .native import CPacket
 from .streams import ICMP, ODD, Flow, flows, streams
-from .twin_segment import PSH, TCP, UDP, complete, put
+from .twin_segment import PSH, TCP, UDP, complete, number, put
 
 DELIVERIES, PLACES = 64, 1024
 KINDS = [(4, TCP), (6, TCP), (4, UDP), (6, UDP)]
@@ -141,6 +141,22 @@ def test_one_odd_packet_among_others(native: c.CDLL, version: int, protocol: int
             assert len(counts) > 1
 
 
+NEVER = {"fin", "syn", "rst", "urg", "ece", "cwr", "no ack", "accurate ecn", "header small", "length", "none"}
+NEVER |= {"checksum", "option", "mf", "offset", "reserved", "cut"}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize(("version", "protocol"), KINDS, ids=NAMES)
+def test_packets_that_are_odd_in_the_same_way(native: c.CDLL, version: int, protocol: int, odd: str) -> None:
+    flow = Flow(version, protocol, 1000)
+    counts = merged(native, [flow.next(100, odd) for _ in range(4)])
+    usual = Flow(version, protocol, 1000).next(100, odd) == Flow(version, protocol, 1000).next(100)
+    if (odd in NEVER and not usual) or (odd in ("gap", "push") and protocol == TCP):
+        assert counts == [1, 1, 1, 1]
+    elif odd not in ("header size", "header beyond"):
+        assert counts == [4]
+
+
 @pytest.mark.parametrize(("version", "protocol"), KINDS, ids=NAMES)
 def test_two_flows_in_turn(native: c.CDLL, version: int, protocol: int) -> None:
     first, second = Flow(version, protocol, 1000), Flow(version, protocol, 1001)
@@ -210,6 +226,16 @@ def test_a_wrong_checksum_goes_as_it_came(native: c.CDLL) -> None:
         assert packets[place] in alone
 
 
+def test_a_zero_checksum_that_is_right_by_chance_is_none(native: c.CDLL) -> None:
+    packets = []
+    for packet in [Flow(6, UDP, 1000).next(100)] * 2:
+        chance = put(put(packet, 48, 0), 46, 0)
+        chance = put(chance, 48, number(complete(chance, UDP, 40), 46))  # what was missing, in the payload
+        assert complete(chance, UDP, 40)[46:48] == b"\xff\xff"
+        packets += [chance]
+    assert merged(native, packets) == [1, 1]
+
+
 def test_no_room(native: c.CDLL) -> None:
     """A full coalescer takes what joins, and the rest again after a reset."""
     coalescer, many = Coalescer(native), [Flow(4, UDP, 2000 + i) for i in range(DELIVERIES + 1)]
@@ -240,9 +266,8 @@ def test_flows_that_meet_in_the_index_keep_their_order(native: c.CDLL, version: 
 
 def test_the_largest_ipv6_packet_stays_alone(native: c.CDLL) -> None:
     """Its length does not fit where a merged one's has to."""
-    packets = [put(packet, 4, 65535) for packet in [Flow(6, UDP, 1).next(65527)] * 2]
+    flow, coalescer = Flow(6, UDP, 1), Coalescer(native)
+    packets = [flow.next(65527), flow.next(100)]
     assert len(packets[0]) == 65575
-    packets = [complete(packet, UDP, 40) for packet in packets]
-    coalescer = Coalescer(native)
     coalescer.add_all(packets)
     assert [count for *_, count, _ in coalescer.take()] == [1, 1]

@@ -14,7 +14,7 @@ from bench.document import fill, table
 from bench.micro import callgrind
 from bench.micro.build import BuildError, Loop, Loops, program
 from bench.throughput.machine import facts
-from bench.throughput.report import plain
+from bench.throughput.report import machine_words, plain
 
 HERE = Path(__file__).parent
 MARK = "micro"
@@ -38,7 +38,7 @@ def main() -> int:
     if options.json:
         options.json.write_text(json.dumps(report, indent=2) + "\n")
     if options.into:
-        fill(options.into, MARK, table(rows(report)))
+        fill(options.into, MARK, f"{machine_words(report['machine'])}.\n\n{table(rows(report))}")
     print(plain(rows(report)))
     return 0
 

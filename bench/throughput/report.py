@@ -72,21 +72,25 @@ def _verdict(met: bool | None) -> str:
     return {None: "", True: ", met", False: ", **missed**"}[met]
 
 
-def machine_words(report: Mapping[str, Any]) -> str:
-    """A sentence on where and how it was measured."""
-    machine, settings = report["machine"], report.get("settings", {})
+def machine_words(machine: Mapping[str, Any]) -> str:
+    """Where it was measured."""
     return (
-        f"Measured {machine['date'][:10]} on {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_gib']:g} GiB, "
-        f"Linux {machine['kernel']}, {machine['iperf3']}, {machine['compiler']}, commit {machine['commit']}; "
-        f"{len(report['rounds'])} rounds of {settings.get('seconds', 0):g} s, "
-        f"{machine['busy_before']:.0%} of the machine busy with other things before."
+        f"Measured {machine['date'][:10]} on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, "
+        f"Linux {machine['kernel']}, {machine['compiler']}, commit {machine['commit']}; "
+        f"{machine['busy_before']:.0%} of the machine busy with other things before"
     )
+
+
+def run_words(report: Mapping[str, Any]) -> str:
+    """Where and how it was measured."""
+    rounds, seconds = len(report["rounds"]), report.get("settings", {}).get("seconds", 0)
+    machine = report["machine"]
+    return f"{machine_words(machine)}; {rounds} rounds of {seconds:g} s, {machine['iperf3']}."
 
 
 def markdown(report: Mapping[str, Any]) -> str:
     """The report as it stands in the documentation."""
-    parts = [machine_words(report)]
+    parts = [run_words(report)]
     for family in FAMILIES.values():
         rows = figure_rows(of_family(report, family))
         if len(rows) > 1:

@@ -22,7 +22,11 @@ static inline struct lf_address lf_address_make(uint8_t family, const uint8_t *b
 
 static inline bool lf_address_equal(const struct lf_address *a, const struct lf_address *b)
 {
-    return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+    uint64_t one[2], other[2];
+
+    memcpy(one, a->bytes, 16);
+    memcpy(other, b->bytes, 16);
+    return a->family == b->family && one[0] == other[0] && one[1] == other[1];
 }
 
 /* A total order: by family, then by number. */
@@ -33,23 +37,26 @@ static inline int lf_address_compare(const struct lf_address *a, const struct lf
     return memcmp(a->bytes, b->bytes, sizeof a->bytes);
 }
 
+static inline uint64_t lf_address_number(const uint8_t *bytes)
+{
+    uint64_t value;
+
+    memcpy(&value, bytes, 8);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    return value;
+}
+
 /* The address as two numbers, first bit highest; an IPv4 address is the top half of `high`. */
 static inline uint64_t lf_address_high(const struct lf_address *a)
 {
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | a->bytes[i];
-    return value;
+    return lf_address_number(a->bytes);
 }
 
 static inline uint64_t lf_address_low(const struct lf_address *a)
 {
-    uint64_t value = 0;
-
-    for (int i = 8; i < 16; i++)
-        value = value << 8 | a->bytes[i];
-    return value;
+    return lf_address_number(a->bytes + 8);
 }
 
 /* Whether a packet to it may enter a tunnel, and one from it leave it: neither multicast, broadcast, unspecified,

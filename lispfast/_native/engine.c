@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "features.h"
+#include "probe.h"
 #include "steer.h"
 #include "worker.h"
 

@@ -118,16 +118,33 @@ static void choose(struct lf_view view, const struct lf_verdict *verdict, const 
         choose_by_weight(view, verdict, lf_flow_hash(packet), best, weighted, route);
 }
 
+struct lf_route lf_forward_matched(struct lf_view view, const struct lf_match *match, const struct lf_packet *packet)
+{
+    struct lf_route route = {.kind = LF_RESOLVE, .prefix = match->prefix};
+
+    if (!match->verdict)
+        return route;
+    route.kind = match->verdict->kind;
+    route.reject_code = match->verdict->reject_code;
+    if (route.kind == LF_ENCAPSULATE)
+        choose(view, match->verdict, packet, &route);
+    return route;
+}
+
 struct lf_route lf_forward(struct lf_view view, uint32_t iid, const struct lf_packet *packet)
 {
     const struct lf_match match = lf_table_lookup(view, iid, &packet->destination);
-    struct lf_route route = {.kind = LF_RESOLVE, .prefix = match.prefix};
 
-    if (!match.verdict)
-        return route;
-    route.kind = match.verdict->kind;
-    route.reject_code = match.verdict->reject_code;
-    if (route.kind == LF_ENCAPSULATE)
-        choose(view, match.verdict, packet, &route);
-    return route;
+    return lf_forward_matched(view, &match, packet);
+}
+
+struct lf_route lf_forward_again(struct lf_view view, struct lf_recent *recent, uint32_t iid,
+                                 const struct lf_packet *packet)
+{
+    if (recent->pin != view.pin || recent->iid != iid || !lf_address_equal(&recent->destination, &packet->destination))
+        *recent = (struct lf_recent){.pin = view.pin,
+                                     .iid = iid,
+                                     .destination = packet->destination,
+                                     .match = lf_table_lookup(view, iid, &packet->destination)};
+    return lf_forward_matched(view, &recent->match, packet);
 }

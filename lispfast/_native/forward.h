@@ -23,4 +23,18 @@ uint32_t lf_flow_hash(const struct lf_packet *packet);
  * left or to one that came. */
 struct lf_route lf_forward(struct lf_view view, uint32_t iid, const struct lf_packet *packet);
 
+/* The same for a match that was looked up at this view. */
+struct lf_route lf_forward_matched(struct lf_view view, const struct lf_match *match, const struct lf_packet *packet);
+
+/* The last lookup, for packets that come in a row to one destination. It needs no invalidation: at one pin a lookup has one
+ * answer, and what is visible at a number is freed only under a higher one. Zero is empty, as no view has pin 0. */
+struct lf_recent {
+    uint64_t pin;
+    uint32_t iid;
+    struct lf_address destination;
+    struct lf_match match;
+};
+struct lf_route lf_forward_again(struct lf_view view, struct lf_recent *recent, uint32_t iid,
+                                 const struct lf_packet *packet);
+
 #endif

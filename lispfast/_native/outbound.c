@@ -115,7 +115,7 @@ static void forward(struct lf_worker *worker, struct lf_frame *frame)
         return;
     }
 
-    const struct lf_route route = lf_forward(worker->view, iid, &packet);
+    const struct lf_route route = lf_forward_again(worker->view, &worker->recent, iid, &packet);
 
     if (route.kind == LF_RESOLVE)
         stage(worker, frame, &packet, iid);

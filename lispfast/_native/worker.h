@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "coalesce.h"
 #include "counters.h"
+#include "forward.h"
 #include "icmp.h"
 #include "inbox.h"
 #include "outbox.h"
@@ -36,6 +37,7 @@ struct lf_worker {
     struct lf_features features; /* as found at the start */
     struct lf_table *table;
     struct lf_view view;
+    struct lf_recent recent; /* of the way out */
     uint64_t now_ms;
     int epoll;
     struct lf_tun tun;

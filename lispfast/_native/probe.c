@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "features.h"
+#include "probe.h"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>

@@ -89,7 +89,7 @@ def test_a_zero_checksum_is_accepted(bench: Bench, outer: int, level: int, optio
         (bytes(8) + bytes(incoming())[:19], DataReason.OUTER_TRUNCATED),
         (bytes(8) + bytes(incoming(6))[:39], DataReason.OUTER_TRUNCATED),
         (b"\x01" + bytes(7) + bytes(incoming()), DataReason.HEADER_UNSUPPORTED),
-        (b"\x04" + bytes(7) + bytes(incoming()), DataReason.HEADER_UNSUPPORTED),
+        (b"\x04" + bytes(7) + bytes(incoming()), DataReason.NEXT_PROTOCOL),
         (bytes(8) + b"\x55" + bytes(40), DataReason.INNER_VERSION),
         (bytes(8) + bytes(incoming(payload=b"cut"))[:-1], DataReason.INNER_LENGTH),
         (bytes(8) + bytes(incoming(6, payload=b"cut"))[:-1], DataReason.INNER_LENGTH),

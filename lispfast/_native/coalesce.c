@@ -20,8 +20,8 @@ enum { TCP_CHECKSUM = 16, TCP_URGENT = 18, PSH = 0x08, ACK = 0x10 };
 enum { UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
 
 /* From RFC 791 section 3.1 and RFC 8200 section 3; offsets are from the packet's first byte. */
-enum { IPV4_LENGTH = 2, IPV4_IDENTIFICATION = 4, IPV4_FRAGMENT = 6, IPV4_TTL = 8, IPV4_PROTOCOL = 9, IPV4_CHECKSUM = 10 };
-enum { IPV4_SOURCE = 12, IPV4_DF = 0x4000, IPV4_RESERVED = 0x8000 };
+enum { IPV4_LENGTH = 2, IPV4_IDENTIFICATION = 4, IPV4_FRAGMENT = 6, IPV4_TTL = 8, IPV4_PROTOCOL = 9 };
+enum { IPV4_CHECKSUM = 10, IPV4_SOURCE = 12, IPV4_DF = 0x4000, IPV4_RESERVED = 0x8000 };
 enum { IPV6_LENGTH = 4, IPV6_NEXT = 6, IPV6_HOP_LIMIT = 7, IPV6_SOURCE = 8 };
 
 /* From the IANA protocol number registry. */
@@ -191,10 +191,9 @@ static bool tcp_continues(const struct lf_delivery *delivery, const uint8_t *a, 
     const uint32_t next = load32(a + TCP_SEQUENCE) + delivery->length - delivery->headers;
     const size_t options = (size_t)delivery->headers - delivery->transport - TCP_HEADER;
 
-    return load32(b + TCP_SEQUENCE) == next &&
-           memory32(a + TCP_ACKNOWLEDGMENT) == memory32(b + TCP_ACKNOWLEDGMENT) &&
-           memory16(a + TCP_WINDOW) == memory16(b + TCP_WINDOW) && memory16(a + TCP_URGENT) == memory16(b + TCP_URGENT) &&
-           memcmp(a + TCP_HEADER, b + TCP_HEADER, options) == 0;
+    return load32(b + TCP_SEQUENCE) == next && memory32(a + TCP_ACKNOWLEDGMENT) == memory32(b + TCP_ACKNOWLEDGMENT) &&
+           memory16(a + TCP_WINDOW) == memory16(b + TCP_WINDOW) &&
+           memory16(a + TCP_URGENT) == memory16(b + TCP_URGENT) && memcmp(a + TCP_HEADER, b + TCP_HEADER, options) == 0;
 }
 
 static bool continues(const struct lf_delivery *delivery, const struct piece *piece)
@@ -335,13 +334,14 @@ static void finish(struct lf_delivery *delivery)
 {
     uint8_t *data = delivery->parts[1].iov_base;
     const uint16_t offset = delivery->tcp ? TCP_CHECKSUM : UDP_CHECKSUM;
+    const uint8_t tcp_type = is_v4(data) ? LF_VNET_TCPV4 : LF_VNET_TCPV6;
     /* Of the pseudo header alone: the kernel adds the rest to it, so it is not complemented. */
     const uint16_t sum =
         (uint16_t)~lf_checksum_fold(delivery->pseudo_sum + network16((size_t)delivery->length - delivery->transport));
 
     delivery->vnet = (struct lf_vnet){
         .flags = LF_VNET_NEEDS_CSUM,
-        .gso_type = !delivery->tcp ? LF_VNET_UDP_L4 : is_v4(data) ? LF_VNET_TCPV4 : LF_VNET_TCPV6,
+        .gso_type = delivery->tcp ? tcp_type : LF_VNET_UDP_L4,
         .hdr_len = delivery->headers,
         .gso_size = delivery->size,
         .csum_start = delivery->transport,

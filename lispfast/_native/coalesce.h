@@ -33,8 +33,8 @@ struct lf_coalescer {
     bool tcp, udp; /* what may be merged */
     unsigned count;
     /* coalesce.c's own up to the deliveries. */
-    unsigned closed;               /* so many deliveries, the oldest, take no more */
-    uint8_t flows[LF_FLOW_PLACES]; /* by flow hash: 1 + the delivery that is open for it, 0 for none */
+    unsigned closed;                              /* so many deliveries, the oldest, take no more */
+    uint8_t flows[LF_FLOW_PLACES];                /* by flow hash: 1 + the delivery that is open for it, 0 for none */
     struct lf_delivery deliveries[LF_DELIVERIES]; /* in the order of their first packets */
 };
 

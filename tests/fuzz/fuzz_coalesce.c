@@ -107,8 +107,8 @@ static const struct original *original_at(const struct run *run, unsigned *from,
 {
     unsigned at = *from;
 
-    while (at < run->count && !(data >= run->originals[at].block &&
-                                data < run->originals[at].block + run->originals[at].length))
+    while (at < run->count &&
+           !(data >= run->originals[at].block && data < run->originals[at].block + run->originals[at].length))
         at++;
     CHECK(at < run->count);
     *from = at + 1;

@@ -75,8 +75,8 @@ def _verdict(met: bool | None) -> str:
 def machine_words(machine: Mapping[str, Any]) -> str:
     """Where it was measured."""
     return (
-        f"Measured {machine['date'][:10]} on {machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, "
-        f"Linux {machine['kernel']}, {machine['compiler']}, commit {machine['commit']}; "
+        f"Measured {machine['date'][:10]} on {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gib']:g} GiB, Linux {machine['kernel']}, {machine['compiler']}, commit {machine['commit']}; "
         f"{machine['busy_before']:.0%} of the machine busy with other things before"
     )
 

@@ -1,4 +1,4 @@
-"""Each offload forced off in turn: by configuration, by the device, and by a kernel that has none or says no too late."""
+"""Each offload forced off in turn: by configuration, by the device, by a kernel that has none or refuses it later."""
 
 from __future__ import annotations
 
@@ -82,15 +82,15 @@ int ioctl(int fd, unsigned long request, ...)
     return REAL(ioctl)(fd, request, argument);
 }
 """
-CONFIGURED = {
-    "offload": ("offload = off\n", {f: "off (offload = off)" for f in ("tun_offload", "udp_segment", "udp_gro")}),
+CONFIGURED: dict[str, tuple[str, dict[str, object]]] = {
+    "offload": ("offload = off\n", dict.fromkeys(("tun_offload", "udp_segment", "udp_gro"), "off (offload = off)")),
     "zero": ("udp-checksum = zero\n", {"udp_segment": "off (udp-checksum = zero)", "udp_checksum": "zero"}),
     "on": ("udp-checksum = on\n", {"udp_checksum": "on"}),
     "one-port": ("source-ports = 1\n", {"source_ports": 1}),
     "one-port-zero": ("source-ports = 1\nudp-checksum = zero\n", {"source_ports": 1, "udp_checksum": "zero"}),
 }
 NONE = "off (the kernel has none)"
-KERNELS = {
+KERNELS: dict[str, tuple[str, dict[str, object]]] = {
     "no-gro-no-uso": (
         NO_OPTION % 104 + NO_TUN_OFFLOAD % 0x60,
         {"udp_gro": NONE, "tun_offload": "TSO (USO: the kernel has none)"},
@@ -100,7 +100,7 @@ KERNELS = {
 
 
 def sends_everything(pair: Pair) -> None:
-    """Both directions, both families, TCP and UDP: nothing is lost, nothing is dropped, and both ends count the same."""
+    """Both directions, both families, TCP and UDP: nothing is lost or dropped, and both ends count the same."""
     for family in (4, 6):
         transfer(pair.left, pair.right, family, SIZE)
         transfer(pair.right, pair.left, family, SIZE)

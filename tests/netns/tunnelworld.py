@@ -97,21 +97,39 @@ class Side:
 
 
 class Pair:
-    """Both nodes, not started; `version` is the family of the underlay."""
+    """Both nodes, not started; `version` is the family of the underlay.
+
+    `middle` puts a second router in front of the right node, and the link between the two routers has that MTU.
+    """
 
     def __init__(self, lab: Lab, version: int = 4, mtu: int = 1500, middle: int | None = None) -> None:
         self.lab, self.version = lab, version
-        self.router = lab.host("router", forward=True)
-        self.left = self._side(lab, "left", 21, mtu, LEFT_EIDS)
-        self.right = self._side(lab, "right", 22, middle or mtu, RIGHT_EIDS)
+        self.router = self.far_router = lab.host("router", forward=True)
+        if middle:
+            self.far_router = lab.host("far-router", forward=True)
+            self._join_routers(middle)
+        self.left = self._side(self.router, "left", 21, mtu, LEFT_EIDS)
+        self.right = self._side(self.far_router, "right", 22, mtu, RIGHT_EIDS)
 
-    def _side(self, lab: Lab, name: str, number: int, mtu: int, eids: Mapping[int, str]) -> Side:
-        host = lab.host(name)
-        ours, theirs = lab.link(self.router, f"{name}0", host, "eth0", mtu)
-        net, length = (f"192.0.{number}.", 24) if self.version == 4 else (f"2001:db8:{number}::", 64)
-        for end, last in ((ours, "1"), (theirs, "10")):
+    def _net(self, number: int) -> str:
+        return f"192.0.{number}." if self.version == 4 else f"2001:db8:{number}::"
+
+    def _join_routers(self, mtu: int) -> None:
+        ends = self.lab.link(self.router, "core0", self.far_router, "core0", mtu)
+        net = self._net(23)
+        for end, own, other in ((ends[0], 1, 2), (ends[1], 2, 1)):
             end.up()
-            end.add_address(f"{net}{last}/{length}")
+            end.add_address(f"{net}{own}/{24 if self.version == 4 else 64}")
+            end.add_default(f"{net}{other}")
+        until(lambda: all(end.running() for end in ends), BOUND_S, "the link of the routers")
+
+    def _side(self, router: Host, name: str, number: int, mtu: int, eids: Mapping[int, str]) -> Side:
+        host = self.lab.host(name)
+        ours, theirs = self.lab.link(router, f"{name}0", host, "eth0", mtu)
+        net = self._net(number)
+        for end, last in ((ours, 1), (theirs, 10)):
+            end.up()
+            end.add_address(f"{net}{last}/{24 if self.version == 4 else 64}")
         theirs.add_default(f"{net}1")
         until(lambda: ours.running() and theirs.running(), BOUND_S, f"the link of {name}")
         return Side(host, theirs, eids, f"{net}10")
@@ -134,7 +152,8 @@ class Pair:
         """Of every interface of the underlay."""
         for side in (self.left, self.right):
             side.host.run("ip", "link", "set", "eth0", "mtu", str(mtu))
-            self.router.run("ip", "link", "set", f"{side.host.name}0", "mtu", str(mtu))
+            router = self.router if side is self.left else self.far_router
+            router.run("ip", "link", "set", f"{side.host.name}0", "mtu", str(mtu))
 
 
 def transfer(source: Side, sink: Side, family: int, size: int, timeout: float = 20.0) -> None:

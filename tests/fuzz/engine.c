@@ -1,4 +1,4 @@
-/* Two engines back to back on loopback, under TSan and ASan: what goes into one TUN comes out of the other, all of it and
+/* Two engines back to back on loopback, every offload off, under TSan and ASan: what goes into one TUN comes out of the other, all of it and
  * in order, while the control thread withdraws and sets the mapping, moves the source RLOC and reads every counter.
  * Datagram socket pairs stand in for the TUN queues. Usage: engine PORT PACKETS (uses PORT and PORT + 1). */
 #define _GNU_SOURCE
@@ -46,6 +46,7 @@ static struct lf_address eid(unsigned node, unsigned flow)
 
 static void start(struct node *node, unsigned number, unsigned queues, uint16_t port)
 {
+    const struct lf_options options = {.port = port, .source_ports = 16};
     struct lf_eid eids[FLOWS];
 
     node->port = port;
@@ -59,7 +60,7 @@ static void start(struct node *node, unsigned number, unsigned queues, uint16_t 
         node->outside[i] = pair[0];
         node->inside[i] = pair[1];
     }
-    node->engine = lf_engine_new(node->inside, queues, port);
+    node->engine = lf_engine_new(node->inside, queues, &options);
 
     struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
 
@@ -81,7 +82,7 @@ static void move(struct node *node, unsigned step)
 static bool map(struct node *node, const struct lf_address *destination, uint16_t port, bool there)
 {
     struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
-    struct lf_locator locator = {.address = address4(127, 0, 0, 1), .port = port, .priority = 1, .weight = 1};
+    struct lf_locator locator = {.address = address4(127, 0, 0, 1), .port = port, .mtu = 1500, .priority = 1, .weight = 1};
 
     if (there)
         lf_transaction_put(transaction, 0, destination, 32, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;

@@ -87,6 +87,12 @@ def test_two_engines_back_to_back(tmp_path: Path, sanitizer: str) -> None:
     assert "packets" in run(program, two_free_ports(), 20_000 * TIMES)
 
 
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_frames_of_many_segments_between_two_engines(tmp_path: Path, sanitizer: str) -> None:
+    program = compile_harness("frames", sanitizer, tmp_path)
+    assert "merged" in run(program, two_free_ports(), 20_000_000 * TIMES)
+
+
 def test_the_ring_and_the_peers_between_two_threads(tmp_path: Path) -> None:
     program = compile_harness("ring", "tsan", tmp_path)
     assert "punts" in run(program, 50_000 * TIMES)

@@ -6,8 +6,8 @@
 #include "coalesce.h"
 #include "segment.h"
 
-/* Ours: an input is to be done within a millisecond. */
-enum { PACKETS_MAX = 150, ADDS_MAX = 200, PACKET_MAX = 3000 };
+/* Ours: an input is to be done in some tens of microseconds; enough packets to fill every delivery. */
+enum { PACKETS_MAX = 70, ADDS_MAX = 90, PACKET_MAX = 3000 };
 enum { STEP = 7, WRONG_CHECKSUM = 0x80 };
 enum { REPEAT, REPEAT_LONG, CHANGE, SHORTEN, SWITCH, RAW };
 

@@ -12,6 +12,7 @@ STRIDE = 1.25  # between two steps while one end of the range is still open
 STEPS_MAX = 12
 STEP_SECONDS = 1.0
 CHECKS_MAX = 6
+TRIES = 2  # of a rate: one bad moment of the machine is not the path's capacity
 BACK = 0.96  # from a rate that did not hold for the full time to the next; squared each time: down to 0.28 in all
 
 
@@ -71,6 +72,12 @@ def highest(good: Callable[[float], bool], guess: float) -> float:
     return low
 
 
+def holds(load: Load, rate: float, seconds: float) -> Trial | None:
+    """The first of TRIES trials at this rate that loses hardly anything; None where none does."""
+    trials = (load(rate, seconds) for _try in range(TRIES))
+    return next((trial for trial in trials if trial.good), None)
+
+
 def search(load: Load, guess: float | None, seconds: float, step_seconds: float = STEP_SECONDS) -> Trial | None:
     """The trial over the full `seconds` at the highest rate that holds for them; None where none was found.
 
@@ -84,15 +91,14 @@ def search(load: Load, guess: float | None, seconds: float, step_seconds: float 
 
     def good(rate: float) -> bool:
         # A sender that cannot keep up would make every higher rate look as good as the last one.
-        trial = load(rate, step_seconds)
-        return trial.good and trial.offered_rate > rate * (1 - TOLERANCE)
+        held = holds(load, rate, step_seconds)
+        return held is not None and held.offered_rate > rate * (1 - TOLERANCE)
 
     rate = highest(good, max(guess or flood.received_rate, 1.0))
     back = BACK
     for _check in range(CHECKS_MAX if rate else 0):
-        trial = load(rate, seconds)
-        if trial.good:
-            return trial
+        if held := holds(load, rate, seconds):
+            return held
         rate *= back
         back *= back
     return None

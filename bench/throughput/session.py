@@ -17,7 +17,7 @@ MEASURES = ("tcp1", "tcp4", "flood", "udp64", "rtt", "idle")
 
 # Ours, for the estimate: seconds beside the load itself.
 START_SECONDS = 0.5
-SEARCH_SECONDS = 9.0
+SEARCH_SECONDS = 12.0
 BUILD_SECONDS = {"veth": 0.3, "vxlan": 0.5, "lispfast_plain": 2.0, "lispfast": 2.0}
 SETTLE_SECONDS = 15.0  # the kernel's last router solicitations and reports on a fresh interface are over by then
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.throughput.search import CHECKS_MAX, STEP_SECONDS, STEPS_MAX, TOLERANCE, Trial, highest, search
+from bench.throughput.search import CHECKS_MAX, STEP_SECONDS, STEPS_MAX, TOLERANCE, TRIES, Trial, highest, holds, search
 
 FULL_SECONDS = 5.0
 
@@ -62,7 +62,7 @@ def test_the_figure_comes_from_the_full_time() -> None:
     assert trial.seconds == FULL_SECONDS
     assert trial.received_rate == pytest.approx(5e4, rel=2 * TOLERANCE)
     assert trial.loss < 0.01
-    assert len(wire.asked) <= 1 + STEPS_MAX + CHECKS_MAX
+    assert len(wire.asked) <= 1 + TRIES * (STEPS_MAX + CHECKS_MAX)
 
 
 def test_what_does_not_hold_for_the_full_time_is_lowered() -> None:
@@ -90,3 +90,10 @@ def test_a_trial_tells_loss_and_rates() -> None:
     assert Trial(1000, 991, 2.0).good
     nothing = Trial(0, 0, 0.0)
     assert (nothing.loss, nothing.good, nothing.offered_rate, nothing.received_rate) == (1.0, False, 0.0, 0.0)
+
+
+def test_one_bad_moment_is_forgiven_and_two_are_not() -> None:
+    bad, good = Trial(1000, 900, 1.0), Trial(1000, 1000, 1.0)
+    for trials, expected in (([good], good), ([bad, good], good), ([bad, bad], None)):
+        left = iter(trials)
+        assert holds(lambda _rate, _seconds, left=left: next(left), 1000.0, 1.0) is expected  # type: ignore[misc]

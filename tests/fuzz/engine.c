@@ -1,6 +1,6 @@
-/* Two engines back to back on loopback, every offload off, under TSan and ASan: what goes into one TUN comes out of the other, all of it and
- * in order, while the control thread withdraws and sets the mapping, moves the source RLOC and reads every counter.
- * Datagram socket pairs stand in for the TUN queues. Usage: engine PORT PACKETS (uses PORT and PORT + 1). */
+/* Two engines back to back on loopback, every offload off, under TSan and ASan: what goes into one TUN comes out of the
+ * other, all of it and in order, while the control thread withdraws and sets the mapping, moves the source RLOC and reads
+ * every counter. Datagram socket pairs stand in for the TUN queues. Usage: engine PORT PACKETS (uses PORT and PORT + 1). */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -82,7 +82,8 @@ static void move(struct node *node, unsigned step)
 static bool map(struct node *node, const struct lf_address *destination, uint16_t port, bool there)
 {
     struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
-    struct lf_locator locator = {.address = address4(127, 0, 0, 1), .port = port, .mtu = 1500, .priority = 1, .weight = 1};
+    struct lf_locator locator = {
+        .address = address4(127, 0, 0, 1), .port = port, .mtu = 1500, .priority = 1, .weight = 1};
 
     if (there)
         lf_transaction_put(transaction, 0, destination, 32, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;

@@ -1,7 +1,7 @@
-/* Two engines back to back on loopback, with virtio-net headers, under TSan and ASan: frames of many segments and packets
- * alone go into one TUN, and the same bytes come out of the other in the same order, whatever was cut, gathered into runs,
- * received as runs and merged on the way; while the control thread leaves the punt ring full, then withdraws and sets
- * mappings in two forms, moves the source RLOC within batches, stores our EIDs again and reads every counter.
+/* Two engines back to back on loopback, with virtio-net headers, under TSan and ASan: frames of many segments and
+ * packets alone go into one TUN, and the same bytes come out of the other in the same order, whatever was cut, gathered
+ * into runs, received as runs and merged on the way; while the control thread leaves the punt ring full, then withdraws
+ * and sets mappings in two forms, moves the source RLOC within batches, stores our EIDs again and reads every counter.
  * Usage: frames PORT BYTES (uses PORT and PORT + 1). */
 #define _GNU_SOURCE
 #include "engine.h"

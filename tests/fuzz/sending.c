@@ -1,6 +1,6 @@
 /* The way out against a kernel that refuses: random scripts of errors, and a ledger that knows what must arrive. Nothing
- * is lost that was not refused for good, nothing is sent twice, each flow keeps its order, every counter is right.
- * To be linked with --wrap for each __wrap_ function below. Usage: sending SEED ROUNDS. */
+ * is lost that was not refused for good, nothing is sent twice, each flow keeps its order, every counter is right. To be
+ * linked with --wrap for each __wrap_ function below. Usage: sending SEED ROUNDS. */
 #define _GNU_SOURCE
 #include "outbox.h"
 
@@ -41,7 +41,7 @@ static struct {
     bool plain[DEVICES + 1]; /* the device of this index takes no runs */
     size_t mtu[DEVICES + 1]; /* the biggest datagram through it */
     bool gone[DEVICES + 1];  /* our address has left it: EINVAL for everything */
-    int too_big;             /* how a run is refused whose segments are too long: EMSGSIZE, or EINVAL of older kernels */
+    int too_big;             /* how a run of too long segments is refused: EMSGSIZE, or EINVAL of older kernels */
     unsigned segments;       /* of a run */
     unsigned fulls;          /* so often the socket is full still */
     unsigned strangers;      /* errors about somebody else that are on their way */

@@ -89,12 +89,6 @@ class Side:
         sock.settimeout(BOUND_S)
         return sock
 
-    def raw(self, family: int, protocol: int) -> socket.socket:
-        """A raw socket; IPv4's takes the IP header too."""
-        sock = self.host.call(lambda: socket.socket(FAMILIES[family], socket.SOCK_RAW, protocol))
-        sock.settimeout(BOUND_S)
-        return sock
-
 
 class Pair:
     """Both nodes, not started; `version` is the family of the underlay.
@@ -223,6 +217,14 @@ def burst(source: Side, sink: Side, family: int, sizes: Sequence[int]) -> list[b
             pass
     assert set(arrived) <= set(payloads), "nothing arrives that was not sent"
     return arrived
+
+
+def raw(host: Host, family: int) -> socket.socket:
+    """A socket that sends whole IP packets."""
+    sock = host.call(lambda: socket.socket(FAMILIES[family], socket.SOCK_RAW, socket.IPPROTO_RAW))
+    if family == 6:
+        sock.setsockopt(socket.IPPROTO_IPV6, 36, 1)  # IPV6_HDRINCL
+    return sock
 
 
 def device_offload(host: Host, name: str, command: int, on: bool) -> None:

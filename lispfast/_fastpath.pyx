@@ -256,7 +256,7 @@ cdef class Engine:
             if punt.kind == LF_PUNT_MISS:
                 punts.append(Miss(_get_address(&punt.destination), _get_address(&punt.source), punt.iid))
             elif punt.kind == LF_PUNT_PATH_MTU:
-                punts.append(PathMtu(_get_address(&punt.destination), min(<int>punt.value, 65535)))
+                punts.append(PathMtu(_get_address(&punt.destination), min(<object>punt.value, 65535)))
             else:
                 punts.append(NoSegmentation(punt.value))
                 self.plain.add(punt.value)

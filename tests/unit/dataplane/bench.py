@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import select
 import socket
 import struct
@@ -68,9 +70,12 @@ def incoming(version: int = 4, payload: bytes = b"", **fields: Any) -> Packet:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
-        probe.bind(("::", 0))  # dual-stack: free in both families
-        return int(probe.getsockname()[1])
+    """A port below those that the kernel gives, which others could have taken by the time that it is wanted."""
+    for port in random.SystemRandom().sample(range(10_000, 32_000), 100):
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("::", port))  # dual-stack: free in both families
+            return port
+    raise AssertionError("no free port")
 
 
 class Bench:
@@ -152,7 +157,7 @@ class Bench:
         """The next packet that the engine wrote to the TUN."""
         return self.tun.recv(70000)
 
-    def punts(self) -> list[Miss]:
+    def punts(self) -> list[Any]:
         """Wait for punts and take them."""
         assert select.select([self.engine.punt_fileno()], [], [], PATIENCE)[0], "no punt came"
         return self.engine.take_punts()

@@ -75,6 +75,13 @@ def test_a_kernel_that_refuses_what_is_sent(tmp_path: Path) -> None:
     assert "arrived" in run(program, SEED, 2_000 * TIMES)
 
 
+def test_a_host_that_gives_out_at_the_start(tmp_path: Path) -> None:
+    wrapped = ["socket", "bind", "setsockopt", "epoll_create1", "epoll_ctl", "eventfd", "mmap"]
+    wrapped += ["malloc", "calloc", "posix_memalign", "pthread_create"]
+    program = compile_harness("starting", "asan", tmp_path, *wrapped)
+    assert "fatal" in run(program, two_free_ports())
+
+
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 def test_the_table_under_a_writer_and_two_readers(tmp_path: Path, sanitizer: str) -> None:
     program = compile_harness("table", sanitizer, tmp_path)

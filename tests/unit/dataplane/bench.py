@@ -21,7 +21,6 @@ from lispfast.model.addresses import Address, Eid, EidPrefix, parse_address
 from lispfast.model.forwarding import (
     Encapsulate,
     ForwardingLocator,
-    Miss,
     SourceRloc,
     Transaction,
     Verdict,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 from pathlib import Path
 
 from lispfast.model.errors import PrivilegeError
@@ -37,3 +39,14 @@ def tun_device_error(path: str, error: OSError) -> PrivilegeError:
     if isinstance(error, PermissionError):
         return PrivilegeError(f"{path} may not be opened", "start lispd-fast as root or allow it that device")
     return PrivilegeError(f"{path} does not open ({error.strerror})", "run `modprobe tun`")
+
+
+def allow_descriptors() -> None:
+    """Let this process have as many descriptors as its hard limit says.
+
+    A worker has some 70 with 16 source ports and some 260 with 64: with the usual soft limit of 1,024 a host of 30 cores
+    could not start.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):  # then the data plane says what is missing
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

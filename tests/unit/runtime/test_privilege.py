@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from lispfast.model.errors import PrivilegeError
-from lispfast.runtime.privilege import require_net_admin, require_tun_device, tun_device_error
+from lispfast.runtime.privilege import allow_descriptors, require_net_admin, require_tun_device, tun_device_error
 
 
 @pytest.mark.parametrize("capabilities", ["0000000000000000", "ffffffffffffefff"])
@@ -34,3 +35,13 @@ def test_without_the_tun_device(tmp_path: Path) -> None:
 def test_each_refusal_has_its_remedy() -> None:
     assert "start lispd-fast as root" in str(tun_device_error("/dev/net/tun", PermissionError(13, "no")))
     assert "modprobe" in str(tun_device_error("/dev/net/tun", OSError(19, os.strerror(19))))
+
+
+def test_as_many_descriptors_as_the_host_allows() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before[1] - 1, before[1]))
+        allow_descriptors()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -44,8 +44,8 @@ def tun_device_error(path: str, error: OSError) -> PrivilegeError:
 def allow_descriptors() -> None:
     """Let this process have as many descriptors as its hard limit says.
 
-    A worker has some 70 with 16 source ports and some 260 with 64: with the usual soft limit of 1,024 a host of 30 cores
-    could not start.
+    A worker has some 70 with 16 source ports and some 260 with 64: with the usual soft limit of 1,024 a host of 30
+    cores could not start.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):  # then the data plane says what is missing

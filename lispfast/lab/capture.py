@@ -28,13 +28,16 @@ class Frame:
 
 
 class Capture:
-    """A running capture; `expression` is tcpdump's filter, `inbound` and `outbound` among its words."""
+    """A running capture; `expression` is tcpdump's filter, `inbound` and `outbound` among its words.
 
-    def __init__(self, host: Host, expression: str, name: str = "capture") -> None:
+    `snap` is how many bytes of a packet are kept; the ring has a slot of that size for each.
+    """
+
+    def __init__(self, host: Host, expression: str, name: str = "capture", snap: int = SNAP_BYTES) -> None:
         self._host = host
         self.path = host.directory / f"{name}.pcap"
         self._process = host.spawn(
-            *("tcpdump", "-i", "any", "-n", "-s", str(SNAP_BYTES), "-B", "8192", "-U", "--immediate-mode"),
+            *("tcpdump", "-i", "any", "-n", "-s", str(snap), "-B", "8192", "-U", "--immediate-mode"),
             *("--time-stamp-precision=nano", "-Z", "root", "-w", str(self.path), expression),
             log=f"{name}.log",
         )

@@ -44,13 +44,16 @@ class Side:
         self.host, self.eth0, self.eids, self.rloc = host, eth0, eids, rloc
         self.node: Node | None = None
 
-    def start(self, peer: Side, extra: str = "", form: str = "", env: Mapping[str, str] | None = None) -> None:
-        """Start the daemon; it is not ready yet when this returns. `form` is that of the peer's locator."""
+    def start(self, peer: Side | None, extra: str = "", form: str = "", env: Mapping[str, str] | None = None) -> None:
+        """Start the daemon; it is not ready yet when this returns. `form` is that of the peer's locator.
+
+        Without a `peer` it asks its router, where no Map-Resolver is but the test's own.
+        """
         version = 6 if ":" in self.rloc else 4
         lengths = {4: 32, 6: 128}
         form = f" encapsulation = {form}\n" if form else ""
-        for family, eid in peer.eids.items():
-            locator = f" eid-prefix = {eid}/{lengths[family]}\n rloc = {peer.rloc}\n{form}"
+        for family, eid in peer.eids.items() if peer else ():
+            locator = f" eid-prefix = {eid}/{lengths[family]}\n rloc = {peer.rloc if peer else ''}\n{form}"
             extra += f"static-map-cache {{\n{locator}}}\n"
         eids = [f"{eid}/{lengths[family]}" for family, eid in self.eids.items()]
         nowhere = f"{self.rloc.rpartition('.' if version == 4 else ':')[0]}{'.' if version == 4 else ':'}1"

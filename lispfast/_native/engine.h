@@ -21,7 +21,7 @@ void lf_engine_free(struct lf_engine *engine);
 /* Opens the sockets and starts the workers; 0 or an errno, and then nothing is left open. Once only. */
 int lf_engine_start(struct lf_engine *engine);
 
-/* Ends the workers and closes everything; again does nothing. The table, counters and punts can still be read. */
+/* Ends the workers and closes everything; again does nothing. The table and the counters can still be read. */
 void lf_engine_stop(struct lf_engine *engine);
 
 /* As lf_table_commit, and workers whose packets wait look at once. Waits for the workers where too much is to be freed. */

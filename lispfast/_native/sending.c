@@ -80,6 +80,13 @@ static void forget_segmentation(struct lf_outbox *outbox, uint32_t ifindex)
 /* What to do about a send that failed with `error`. */
 enum answer { AGAIN, CUT, APART, GIVE_UP };
 
+/* The kernel puts an error into the queue first and on the socket then: taken from the queue in between, it fails the next
+ * send without a text. */
+static bool somebody_elses(int error)
+{
+    return error == ECONNREFUSED || error == EHOSTUNREACH;
+}
+
 static enum answer judge(struct sending *sending, int error, unsigned datagrams)
 {
     struct pollfd writable = {.fd = sending->fd, .events = POLLOUT};
@@ -94,7 +101,7 @@ static enum answer judge(struct sending *sending, int error, unsigned datagrams)
         (void)poll(&writable, 1, WAIT_MS);
         return AGAIN;
     }
-    if (listen_to(sending->outbox, sending->fd) && sending->repeats++ < REPEATS_MAX)
+    if ((listen_to(sending->outbox, sending->fd) || somebody_elses(error)) && sending->repeats++ < REPEATS_MAX)
         return AGAIN;
     if (datagrams > 1 && error == EMSGSIZE)
         return CUT;

@@ -77,10 +77,12 @@ enum lf_tun_read lf_tun_read(const struct lf_tun *tun, struct lf_arena *arena, s
     do
         got = read(tun->fd, data - header, LF_FRAME_MAX + header);
     while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? LF_TUN_EMPTY : LF_TUN_LOST;
-    if (got == 0)
+    if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return LF_TUN_EMPTY;
+    if (got == 0 || (got < 0 && errno != EINVAL && errno != ENOMEM))
         return LF_TUN_LOST;
+    if (got < 0)
+        got = 0; /* a frame that the kernel could not describe, and dropped: the next one may be better */
     *frame = (struct lf_frame){.data = data, .length = (size_t)got > header ? (size_t)got - header : 0};
     if (header && ((size_t)got < header || !describe(frame, data - header)))
         frame->length = 0; /* nothing that the kernel would write: dropped as malformed */

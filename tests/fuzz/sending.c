@@ -124,7 +124,7 @@ static int verdict(const struct request *request, size_t length)
         return EINTR;
     if (kernel.strangers && chance(3) == 0) { /* it arrives, and fails whoever sends next */
         kernel.strangers--;
-        pending++;
+        pending += chance(4) != 0; /* or its text was taken already */
         return chance(2) ? ECONNREFUSED : EHOSTUNREACH;
     }
     if (kernel.drops && chance(4) == 0) {

@@ -1,6 +1,6 @@
 /* An engine on a host that gives out: each call that takes something from it fails once, and after that start nothing is
- * left open; and hosts that lack a family, whose locators are no locators. Leaks are the sanitizer's to find. To be linked
- * with --wrap for each __wrap_ function below. Usage: starting PORT. */
+ * left open; and hosts that lack a family, whose locators are no locators, and whose TUN has an odd frame. Leaks are the
+ * sanitizer's to find. To be linked with --wrap for each __wrap_ function below. Usage: starting PORT. */
 #define _GNU_SOURCE
 #include "engine.h"
 
@@ -27,6 +27,7 @@ enum { WORKERS = 2, PATIENCE_MS = 10000, PACKET = 28 };
         } \
     while (0)
 
+static int tuns[WORKERS], outside[WORKERS];
 static unsigned calls, failing; /* the call of this number fails, 0 for none */
 static int missing;             /* the family that this host has not got, 0 for none */
 
@@ -72,6 +73,22 @@ int __wrap_socket(int family, int type, int protocol)
     return fails(EMFILE) ? -1 : __real_socket(family, type, protocol);
 }
 
+ssize_t __real_read(int fd, void *bytes, size_t size);
+ssize_t __wrap_read(int fd, void *bytes, size_t size);
+
+static _Atomic(unsigned) odd; /* so many frames of the TUN are ones that the kernel cannot describe */
+
+ssize_t __wrap_read(int fd, void *bytes, size_t size)
+{
+    ssize_t got = __real_read(fd, bytes, size);
+
+    if (got <= 0 || !odd || fd != tuns[0])
+        return got;
+    odd--;
+    errno = EINVAL;
+    return -1;
+}
+
 static unsigned open_descriptors(void)
 {
     DIR *directory = opendir("/proc/self/fd");
@@ -83,8 +100,6 @@ static unsigned open_descriptors(void)
     closedir(directory);
     return count;
 }
-
-static int tuns[WORKERS], outside[WORKERS];
 
 static struct lf_options options(uint16_t port)
 {
@@ -148,11 +163,14 @@ static void lack(uint16_t port, unsigned family)
     missing = family == 4 ? AF_INET : AF_INET6;
     CHECK(lf_engine_start(engine) == 0);
     CHECK(!lf_engine_has_family(engine, family) && lf_engine_has_family(engine, 10 - family));
-    CHECK(write(outside[0], packet, PACKET) == PACKET);
+    odd = 1;
+    for (unsigned i = 0; i < 2; i++)
+        CHECK(write(outside[0], packet, PACKET) == PACKET);
     for (unsigned i = 0; lf_engine_totals(engine).drops[LF_NO_LOCATOR] == 0; i++) {
         CHECK(i < PATIENCE_MS);
         CHECK(poll(NULL, 0, 1) == 0);
     }
+    CHECK(lf_engine_totals(engine).drops[LF_INNER_MALFORMED] == 1 && !lf_engine_tun_lost(engine));
     missing = 0;
     lf_engine_free(engine);
 }

@@ -77,7 +77,7 @@ def test_a_kernel_that_refuses_what_is_sent(tmp_path: Path) -> None:
 
 def test_a_host_that_gives_out_at_the_start(tmp_path: Path) -> None:
     wrapped = ["socket", "bind", "setsockopt", "epoll_create1", "epoll_ctl", "eventfd", "mmap"]
-    wrapped += ["malloc", "calloc", "posix_memalign", "pthread_create"]
+    wrapped += ["malloc", "calloc", "posix_memalign", "pthread_create", "read"]
     program = compile_harness("starting", "asan", tmp_path, *wrapped)
     assert "fatal" in run(program, two_free_ports())
 

@@ -155,12 +155,16 @@ cdef str _named(object transaction, lf_problem problem):
     return ""
 
 
-cdef object _start_error(int error, int port):
+cdef object _start_error(int error, const lf_options *options):
     if error == errno.EADDRINUSE:
-        return HostError(f"UDP port {port} is in use", "stop the other LISP daemon of this network namespace")
+        ports = f"{options.port} or {options.vxlan_port}" if options.vxlan_port else options.port
+        return HostError(f"UDP port {ports} is in use", "stop the other LISP daemon of this network namespace")
     if error == errno.EALREADY:
         return RuntimeError("a data plane starts once")
-    return HostError(f"the data plane cannot start ({os.strerror(error)})", "see the message")
+    problem = f"the data plane cannot start ({os.strerror(error)})"
+    if error in (errno.EMFILE, errno.ENFILE):
+        return HostError(problem, "lower workers or source-ports, or allow more open files (LimitNOFILE, ulimit -n)")
+    return HostError(problem, "see the message")
 
 
 cdef dict _describe_offloads(const lf_options *options, const lf_features *features, object plain):
@@ -224,7 +228,7 @@ cdef class Engine:
         with nogil:
             error = lf_engine_start(self.engine)
         if error:
-            raise _start_error(error, self.options.port)
+            raise _start_error(error, &self.options)
 
     def stop(self):
         with nogil:

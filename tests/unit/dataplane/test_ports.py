@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lispfast.dataplane import DataPlane, open_tun_dataplane
+from lispfast.model.errors import HostError
 from lispfast.model.forwarding import Encapsulate
 from lispfast.model.settings import Forwarding, UdpChecksum
 
-from .bench import NEAR, QUIET, Bench, incoming, inner
+from .bench import NEAR, QUIET, Bench, free_port, incoming, inner
 from .namespace import apart
 from .vnet import pattern, send_frame, tcp
 
@@ -63,6 +67,34 @@ def test_source_ports_receive_nothing(framed: Bench, outer: int) -> None:
     assert framed.delivered()[10:] == sent
     framed.wait_totals(packets_in=1)
     assert framed.drops() == {}
+
+
+def other_engine(**options: Any) -> DataPlane:
+    """One on a TUN that is nobody's."""
+    pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    return open_tun_dataplane([pair[0].detach()], **options)
+
+
+def test_a_data_port_that_is_taken_is_named(framed: Bench) -> None:
+    with pytest.raises(HostError, match=f"UDP port {framed.port} is in use: stop the other"):
+        other_engine(port=framed.port).start()
+    free = free_port()
+    with pytest.raises(HostError, match=f"UDP port {free} or {framed.port} is in use"):
+        other_engine(port=free, vxlan_port=framed.port).start()
+
+
+def test_too_many_ports_for_the_limit_of_descriptors() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = len(list(Path("/proc/self/fd").iterdir()))
+    engine = other_engine(port=free_port(), forwarding=Forwarding(source_ports=64))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 100, before[1]))
+    try:
+        with pytest.raises(HostError, match=r"Too many open files.*lower workers or source-ports"):
+            engine.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    engine.start()
+    engine.stop()
 
 
 @pytest.mark.netns

@@ -15,6 +15,7 @@ from .tunnelworld import (
     ETHTOOL_SGSO,
     ETHTOOL_STSO,
     ETHTOOL_STXCSUM,
+    IN_FRONT,
     Pair,
     burst,
     device_offload,
@@ -26,17 +27,6 @@ from .tunnelworld import (
 SIZE = 4 << 20
 BURST = [1000, 1200, 64, 1200, 1200, 1200, 1200, 4, 900] * 40
 
-# A library that stands in front of libc's calls; what it does is in FAIL.
-IN_FRONT = """
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-"""
 # UDP_SEGMENT is 103 of the level of UDP: the probe at the start goes by setsockopt and passes.
 NO_RUNS = """
 static int is_run(struct msghdr *h)

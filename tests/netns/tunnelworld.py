@@ -36,6 +36,18 @@ FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 SIOCETHTOOL = 0x8946
 ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x17, 0x1F, 0x24, 0x2C
 
+# How a library begins that stands in front of libc's calls.
+IN_FRONT = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+"""
+
 
 class Side:
     """A node, its host, its EIDs and its RLOC."""
@@ -135,10 +147,14 @@ class Pair:
         """Start both daemons with these lines of configuration, the left one with `env`; ends when both forward."""
         self.left.start(self.right, left, form, env)
         self.right.start(self.left, right, form)
+        self.wait()
+        return self
+
+    def wait(self) -> None:
+        """Wait until both daemons, which were started, forward."""
         for side in (self.left, self.right):
             side.daemon.wait_ready()
             until(partial(self._routed, side), BOUND_S, f"{side.host.name} routes into its tunnel")
-        return self
 
     def _routed(self, side: Side) -> bool:
         other = self.right if side is self.left else self.left

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import cycle
+from threading import Event
 
 import pytest
 
@@ -82,26 +82,27 @@ def test_udp_up_to_9000_on_a_wide_underlay_and_beyond_it(lab: Lab, version: int)
 @UNDERLAYS
 def test_the_underlay_steps_from_9000_to_1280_and_back_under_load(lab: Lab, version: int) -> None:
     pair = Pair(lab, version, mtu=9000).start()
-    size = 48 << 20
-    steps = cycle([1280, 9000])
-    with ThreadPoolExecutor(4) as threads:
-        flows = [threads.submit(transfer, pair.left, pair.right, family, size) for family in (4, 6)]
-        flows.append(threads.submit(transfer, pair.right, pair.left, 4, size))
-        taken = 0
-        while taken < 4 or (taken % 2 == 0 and not all(flow.done() for flow in flows)):
-            before = pair.right.plane()["bytes_in"]
-            pair.set_mtu(next(steps))
-            taken += 1
-            until(partial(goes_on, pair, before, flows), BOUND_S, "the load goes on")
+    enough = Event()
+    ways = [(pair.left, pair.right, 4), (pair.left, pair.right, 6), (pair.right, pair.left, 4)]
+    with ThreadPoolExecutor(len(ways)) as threads:
+        flows = [threads.submit(transfer, *way, 1 << 40, enough=enough) for way in ways]
+        try:
+            for mtu in (1280, 9000, 1280, 9000):
+                came = pair.right.plane()["bytes_in"]
+                pair.set_mtu(mtu)
+                until(partial(goes_on, pair, came, flows), BOUND_S, f"the load goes on with an MTU of {mtu}")
+        finally:
+            enough.set()
         for flow in flows:
             flow.result()
     for side in (pair.left, pair.right):
         assert side.plane()["drops"].keys() <= {"too-big", "send-failed"}
 
 
-def goes_on(pair: Pair, before: int, flows: list[Future[None]]) -> bool:
-    """Whether some MB more have come, or everything."""
-    return pair.right.plane()["bytes_in"] > before + (4 << 20) or all(flow.done() for flow in flows)
+def goes_on(pair: Pair, came: int, flows: list[Future[None]]) -> bool:
+    """Whether some MB more have come, and no flow has ended."""
+    assert not any(flow.done() for flow in flows)
+    return bool(pair.right.plane()["bytes_in"] > came + (16 << 20))
 
 
 @UNDERLAYS

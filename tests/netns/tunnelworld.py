@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import Any
 
 from lispfast.lab import Host, Lab, Node, lispconf, until
@@ -29,6 +30,7 @@ BOUND_S = 10.0
 LEFT_EIDS = {4: "172.16.1.1", 6: "fd10::1:1"}
 RIGHT_EIDS = {4: "172.16.2.1", 6: "fd10::2:1"}
 KEY = "never used"
+PYTHON = sys.executable
 CHUNK = 1 << 20
 FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -169,15 +171,20 @@ class Pair:
             router.run("ip", "link", "set", f"{side.host.name}0", "mtu", str(mtu))
 
 
-def transfer(source: Side, sink: Side, family: int, size: int, timeout: float = 20.0) -> None:
-    """Send `size` bytes by TCP from one EID to the other and compare what arrives; no pause lasts `timeout` seconds."""
+def transfer(
+    source: Side, sink: Side, family: int, size: int, timeout: float = 20.0, enough: Event | None = None
+) -> None:
+    """Send `size` bytes by TCP from one EID to the other and compare what arrives; no pause lasts `timeout` seconds.
+
+    It ends earlier when there is `enough`.
+    """
     with sink.listen(family) as server:
         server.settimeout(timeout)
         sender = connect(source, family, server.getsockname(), timeout)
         connection, _peer = server.accept()
     with sender, connection, ThreadPoolExecutor(1) as threads:
         connection.settimeout(timeout)
-        sent = threads.submit(pour, sender, size)
+        sent = threads.submit(pour, sender, size, enough)
         assert drain(connection) == sent.result(), f"{size} bytes by TCP over IPv{family}"
 
 
@@ -190,12 +197,12 @@ def connect(side: Side, family: int, name: Any, timeout: float = 20.0) -> socket
     return sock
 
 
-def pour(sock: socket.socket, size: int) -> tuple[int, str]:
-    """Send random bytes and end the stream; how many, and their hash."""
+def pour(sock: socket.socket, size: int, enough: Event | None = None) -> tuple[int, str]:
+    """Send `size` random bytes, or until there are enough, and end the stream; how many, and their hash."""
     digest = hashlib.blake2b()
     chunk = bytearray(os.urandom(CHUNK))
     sent = 0
-    while sent < size:
+    while sent < size and not (enough and enough.is_set()):
         struct.pack_into("!Q", chunk, 0, sent)  # no chunk is as another
         part = bytes(chunk[: size - sent])
         digest.update(part)
@@ -265,6 +272,3 @@ def preload(lab: Lab, name: str, source: str) -> dict[str, str]:
     code.write_text(source)
     lab.hosts["router"].run("gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", str(code), "-o", str(library), "-ldl")
     return {"LD_PRELOAD": str(library)}
-
-
-PYTHON = sys.executable

@@ -93,7 +93,7 @@ static size_t segment_frame(unsigned kind, size_t most)
     if (most > segments.count)
         most = segments.count;
     for (size_t i = 0; i < most; i++)
-        sink = lf_segments_next(&segments, scratch).length;
+        sink = lf_segments_next(&segments, scratch);
     return most;
 }
 

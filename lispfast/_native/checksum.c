@@ -67,6 +67,13 @@ static uint64_t add_rest(uint64_t sum, const uint8_t *bytes, size_t length)
     return sum;
 }
 
+static uint64_t copy_rest(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length)
+{
+    sum = add_rest(sum, from, length);
+    memmove(to, from, length);
+    return sum;
+}
+
 /* As much as callers may rely on: see the header. */
 static uint64_t narrow(uint64_t sum)
 {
@@ -89,6 +96,23 @@ static uint64_t add_blocks(uint64_t sum, const uint8_t *bytes, size_t length)
     }
     sums[0] += sums[1] + sums[2] + sums[3];
     return sum + narrow(add_rest(sums[0][0] + sums[0][1], bytes, length));
+}
+
+static uint64_t copy_blocks(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length)
+{
+    const vector16 low = {UINT32_MAX, UINT32_MAX};
+    vector16 sums[2] = {{0}};
+
+    for (; length >= 32; from += 32, to += 32, length -= 32) {
+        const vector16 a = load_vector16(from), b = load_vector16(from + 16);
+
+        memcpy(to, &a, 16);
+        memcpy(to + 16, &b, 16);
+        sums[0] += (a & low) + (b & low);
+        sums[1] += (a >> 32) + (b >> 32);
+    }
+    sums[0] += sums[1];
+    return sum + narrow(copy_rest(sums[0][0] + sums[0][1], to, from, length));
 }
 
 /* Tests define LF_PORTABLE, and see on x86 what other machines run. */
@@ -123,6 +147,25 @@ __attribute__((target("avx2"))) static uint64_t add_wide(uint64_t sum, const uin
     return sum + narrow(add_rest(sums[0][0] + sums[0][1] + sums[0][2] + sums[0][3], bytes, length));
 }
 
+__attribute__((target("avx2"))) static uint64_t copy_wide(uint64_t sum, uint8_t *to, const uint8_t *from, size_t length)
+{
+    const vector32 low = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    vector32 sums[4] = {{0}}, a, b;
+
+    for (; length >= 64; from += 64, to += 64, length -= 64) {
+        memcpy(&a, from, 32);
+        memcpy(&b, from + 32, 32);
+        memcpy(to, &a, 32);
+        memcpy(to + 32, &b, 32);
+        sums[0] += a & low;
+        sums[1] += a >> 32;
+        sums[2] += b & low;
+        sums[3] += b >> 32;
+    }
+    sums[0] += sums[1] + sums[2] + sums[3];
+    return sum + narrow(copy_rest(sums[0][0] + sums[0][1] + sums[0][2] + sums[0][3], to, from, length));
+}
+
 #endif
 
 uint64_t lf_checksum_add(uint64_t sum, const void *data, size_t length)
@@ -134,4 +177,13 @@ uint64_t lf_checksum_add(uint64_t sum, const void *data, size_t length)
     if (length >= 64)
         return add_blocks(sum, data, length);
     return add_rest(sum, data, length);
+}
+
+uint64_t lf_checksum_copy(uint64_t sum, void *to, const void *from, size_t length)
+{
+#ifdef LF_WIDE
+    if (length >= WIDE_FROM && __builtin_cpu_supports("avx2"))
+        return copy_wide(sum, to, from, length);
+#endif
+    return copy_blocks(sum, to, from, length);
 }

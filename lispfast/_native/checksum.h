@@ -9,6 +9,9 @@
  * so a caller may add words of its own between calls. */
 uint64_t lf_checksum_add(uint64_t sum, const void *data, size_t length);
 
+/* The same, and copies the bytes on the way: they are read once. `to` may lie anywhere before `from`. */
+uint64_t lf_checksum_copy(uint64_t sum, void *to, const void *from, size_t length);
+
 /* The checksum of a sum, to be stored as it is in memory; over data that carries a right checksum it is 0. */
 inline uint16_t lf_checksum_fold(uint64_t sum)
 {

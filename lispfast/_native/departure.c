@@ -19,6 +19,9 @@
 /* From RFC 8200 section 5; and what stands in front of an inner packet. */
 enum { LEAST_MTU = 1280, OUTER4 = 20 + 8 + LF_HEADER, OUTER6 = 40 + 8 + LF_HEADER };
 
+/* Ours: memory taken at once for segments; what a frame and its headers come to, mostly. No segment is longer. */
+enum { STRETCH = 80 << 10 };
+
 /* An outbound packet's way, and how many bytes of inner packet it takes. */
 struct passage {
     struct lf_outbox *outbox;
@@ -41,24 +44,24 @@ static uint8_t *scratch(struct lf_worker *worker, size_t size)
     return lf_arena_take(&worker->arena, size);
 }
 
-static void put(struct lf_worker *worker, const struct passage *passage, bool fragmented, struct iovec head,
-                struct iovec tail)
+static void put(struct lf_worker *worker, const struct passage *passage, bool fragmented, uint8_t *datagram,
+                size_t length)
 {
     struct lf_way way = passage->way;
 
     if (fragmented)
         way.port = LF_PORTS_MAX;
-    while (!lf_outbox_add(passage->outbox, &way, head, tail))
+    while (!lf_outbox_add(passage->outbox, &way, datagram, length))
         lf_depart_flush(worker);
 }
 
 /* A packet with headroom in front of it. */
 static void put_packet(struct lf_worker *worker, const struct passage *passage, const struct lf_packet *packet)
 {
-    const struct iovec head = {packet->data - LF_HEADER, LF_HEADER + packet->length}, none = {NULL, 0};
+    uint8_t *datagram = packet->data - LF_HEADER;
 
-    lf_encap_header(packet->data - LF_HEADER, passage->way.locator, packet->family);
-    put(worker, passage, packet->length > passage->room, head, none);
+    lf_encap_header(datagram, passage->way.locator, packet->family);
+    put(worker, passage, packet->length > passage->room, datagram, LF_HEADER + packet->length);
 }
 
 void lf_depart_answer(struct lf_worker *worker, uint8_t *message, size_t length)
@@ -103,18 +106,26 @@ static void depart_one(struct lf_worker *worker, const struct passage *passage, 
         refuse(worker, passage, packet, 1);
 }
 
-/* Segments whose datagrams the path takes: headers beside the frame, payload within it. */
+/* Segments whose datagrams the path takes: written one right behind the other, so that a run is one piece of memory. */
 static void put_segments(struct lf_worker *worker, const struct passage *passage, struct lf_segments *segments,
                          uint8_t family)
 {
-    for (size_t i = 0; i < segments->count; i++) {
-        uint8_t *head = scratch(worker, LF_HEADER + segments->headers);
-        struct lf_piece piece;
+    const size_t each = LF_HEADER + segments->largest;
+    uint8_t *at = NULL;
+    size_t room = 0;
 
-        lf_encap_header(head, passage->way.locator, family);
-        piece = lf_segments_next(segments, head + LF_HEADER);
-        put(worker, passage, false, (struct iovec){head, LF_HEADER + segments->headers},
-            (struct iovec){(void *)(uintptr_t)piece.payload, piece.length});
+    for (size_t left = segments->count; left > 0; left--) {
+        size_t length;
+
+        if (room < each) {
+            room = left * each < STRETCH ? left * each : STRETCH - STRETCH % each;
+            at = scratch(worker, room);
+        }
+        lf_encap_header(at, passage->way.locator, family);
+        length = LF_HEADER + lf_segments_next(segments, at + LF_HEADER);
+        put(worker, passage, false, at, length);
+        at += length;
+        room -= each;
     }
 }
 
@@ -126,12 +137,11 @@ static void put_apart(struct lf_worker *worker, const struct passage *passage, s
 
     for (size_t i = 0; i < segments->count; i++) {
         uint8_t *data = scratch(worker, LF_HEADROOM + segments->largest) + LF_HEADROOM;
-        struct lf_piece piece = lf_segments_next(segments, data);
+        size_t length = lf_segments_next(segments, data);
         struct lf_packet packet;
 
-        memcpy(data + segments->headers, piece.payload, piece.length);
         worker->mark = worker->arena.used;
-        if (lf_packet_parse(&packet, data, segments->headers + piece.length) == LF_PARSE_OK)
+        if (lf_packet_parse(&packet, data, length) == LF_PARSE_OK)
             depart_one(worker, passage, &packet);
         worker->mark = mark;
     }

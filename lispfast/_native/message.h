@@ -16,7 +16,7 @@ struct lf_outbox_message {
         struct cmsghdr align;
         uint8_t bytes[LF_CONTROL];
     } control;
-    struct iovec parts[LF_RUN_PARTS];
+    struct iovec parts[LF_RUN_DATAGRAMS];
 };
 
 /* Appends a control message at `length` of the control bytes; returns the new length. */

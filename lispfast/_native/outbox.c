@@ -97,7 +97,7 @@ static unsigned run_limit(const struct lf_outbox *outbox, const struct lf_way *w
 static bool fits(const struct lf_outbox *outbox, const struct lf_run *run, const struct lf_way *way, size_t bytes)
 {
     return !run->closed && bytes <= run->size && run->bytes + bytes <= RUN_BYTES &&
-           run->datagrams < run_limit(outbox, way) && run->parts + 2 <= LF_RUN_PARTS && same_way(&run->way, way);
+           run->datagrams < run_limit(outbox, way) && same_way(&run->way, way);
 }
 
 /* A new run; LF_RUNS where there is no room. Mostly it goes the way of the one before. */
@@ -136,20 +136,24 @@ static unsigned run_for(struct lf_outbox *outbox, const struct lf_way *way, size
     return open_run(outbox, way, slot, bytes);
 }
 
-bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, struct iovec head, struct iovec tail)
+bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, uint8_t *datagram, size_t length)
 {
-    size_t bytes = head.iov_len + tail.iov_len;
-    unsigned at = run_for(outbox, way, bytes);
+    unsigned at = run_for(outbox, way, length);
     struct lf_run *run;
+    struct iovec *part;
 
     if (at == LF_RUNS)
         return false;
     run = &outbox->runs[at];
-    outbox->messages[at].parts[run->parts++] = head;
-    if (tail.iov_len)
-        outbox->messages[at].parts[run->parts++] = tail;
+    part = &outbox->messages[at].parts[run->parts];
+    if (run->parts && (uint8_t *)part[-1].iov_base + part[-1].iov_len == datagram) {
+        part[-1].iov_len += length;
+    } else {
+        *part = (struct iovec){datagram, length};
+        run->parts++;
+    }
     run->datagrams++;
-    run->bytes += bytes;
-    run->closed = bytes < run->size; /* only the last one may be short */
+    run->bytes += length;
+    run->closed = length < run->size; /* only the last one may be short */
     return true;
 }

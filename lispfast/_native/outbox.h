@@ -9,7 +9,7 @@
 #include "udp.h"
 
 /* Ours: what is gathered between two flushes. 128 datagrams a run is the most that any kernel takes. */
-enum { LF_RUNS = 64, LF_RUN_DATAGRAMS = 128, LF_RUN_PARTS = 2 * LF_RUN_DATAGRAMS };
+enum { LF_RUNS = 64, LF_RUN_DATAGRAMS = 128 };
 
 /* How a datagram leaves; equal ways may share a run. */
 struct lf_way {
@@ -21,7 +21,7 @@ struct lf_way {
     uint8_t port; /* which of the source ports, LF_PORTS_MAX for outer fragments */
 };
 
-/* Datagrams of one size, the last one maybe shorter, each of one part or two. */
+/* Datagrams of one size, the last one maybe shorter. Those that lie one right behind the other are one part. */
 struct lf_run {
     struct lf_way way;
     bool closed;
@@ -61,10 +61,9 @@ bool lf_outbox_init(struct lf_outbox *outbox, struct lf_udp *udp, const struct l
                     struct lf_counters *counters);
 void lf_outbox_close(struct lf_outbox *outbox);
 
-/* Puts a datagram in: header and LISP header at `head`, the rest of the payload at `tail` (length 0 for none). Both must
- * stay where they are until the flush. The outer header comes from the way: traffic class and TTL are copies of the
+/* Puts a datagram in, LISP header and all, which must stay where it is until the flush. The outer header comes from the way: traffic class and TTL are copies of the
  * packet's (RFC 9300 section 5.3, RFC 6040 normal mode). False where there is no room: flush, then try again. */
-bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, struct iovec head, struct iovec tail);
+bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, uint8_t *datagram, size_t length);
 
 /* Sends everything, each flow in order, and empties the outbox. A run that the kernel refuses for want of an offload, or as
  * too big, goes out in smaller parts; an error that the network left on the socket is taken away and the send repeated; a

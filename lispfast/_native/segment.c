@@ -148,18 +148,18 @@ static uint64_t write_tcp(struct lf_segments *segments, uint8_t *header, size_t 
            memory16(header + TCP_OFFSET);
 }
 
-struct lf_piece lf_segments_next(struct lf_segments *segments, uint8_t *header)
+size_t lf_segments_next(struct lf_segments *segments, uint8_t *packet)
 {
     const size_t payload = segments->left < segments->each ? segments->left : segments->each;
-    const struct lf_piece piece = {.payload = segments->payload, .length = payload};
     const size_t length = segments->headers + payload - segments->transport;
-    uint8_t *transport = header + segments->transport;
-    uint64_t sum = lf_checksum_add(segments->transport_sum, piece.payload, payload) + network16(length);
+    uint8_t *transport = packet + segments->transport;
+    uint64_t sum = network16(length) + lf_checksum_copy(segments->transport_sum, packet + segments->headers,
+                                                        segments->payload, payload);
 
     segments->payload += payload;
     segments->left -= payload;
-    memcpy(header, segments->front, segments->headers);
-    write_network(segments, header, segments->headers + payload);
+    memcpy(packet, segments->front, segments->headers);
+    write_network(segments, packet, segments->headers + payload);
     if (segments->gso == LF_GSO_TCP) {
         store_checksum(transport + TCP_CHECKSUM, sum + write_tcp(segments, transport, payload));
     } else {
@@ -169,7 +169,7 @@ struct lf_piece lf_segments_next(struct lf_segments *segments, uint8_t *header)
             memset(transport + UDP_CHECKSUM, 0xff, 2);
     }
     segments->first = false;
-    return piece;
+    return segments->headers + payload;
 }
 
 bool lf_frame_complete(struct lf_frame *frame)

@@ -128,36 +128,46 @@ static void fill_header(struct msghdr *header, struct lf_outbox_message *message
                               .msg_controllen = length};
 }
 
-/* A part of a run: datagrams that lie one after the other. */
+/* A part of a run: `datagrams` of it, from a byte on. */
 struct stretch {
     struct lf_run *run;
     struct lf_outbox_message *message;
-    unsigned part;
-    unsigned parts;
-    unsigned datagrams;
+    size_t from;
     size_t bytes;
+    unsigned datagrams;
 };
 
-/* The first `datagrams` of a stretch; the stretch keeps the rest. */
+/* The first `datagrams` of a stretch; the stretch keeps the rest. All but the last of a run are of one size. */
 static struct stretch take_front(struct stretch *whole, unsigned datagrams)
 {
     struct stretch front = *whole;
 
-    front.datagrams = front.parts = 0;
-    front.bytes = 0;
-    while (front.datagrams < datagrams && front.bytes < whole->bytes) {
-        size_t rest = whole->bytes - front.bytes, left = rest < whole->run->size ? rest : whole->run->size;
-
-        front.datagrams++;
-        front.bytes += left;
-        while (left)
-            left -= front.message->parts[front.part + front.parts++].iov_len;
+    if (datagrams < whole->datagrams) {
+        front.datagrams = datagrams;
+        front.bytes = datagrams * whole->run->size;
     }
-    whole->part += front.parts;
-    whole->parts -= front.parts;
+    whole->from += front.bytes;
     whole->bytes -= front.bytes;
     whole->datagrams -= front.datagrams;
     return front;
+}
+
+/* Where the bytes of a stretch lie; how many parts that are. */
+static unsigned find_parts(const struct stretch *stretch, struct iovec parts[LF_RUN_DATAGRAMS])
+{
+    const struct iovec *part = stretch->message->parts;
+    size_t skip = stretch->from, left = stretch->bytes;
+    unsigned count = 0;
+
+    for (; skip >= part->iov_len; part++)
+        skip -= part->iov_len;
+    for (; left; part++, skip = 0) {
+        size_t length = part->iov_len - skip < left ? part->iov_len - skip : left;
+
+        parts[count++] = (struct iovec){(uint8_t *)part->iov_base + skip, length};
+        left -= length;
+    }
+    return count;
 }
 
 /* Sends a stretch in pieces of at most `limit` datagrams, a system call each; smaller ones where that is still too big.
@@ -168,11 +178,11 @@ static void send_pieces(struct sending *sending, struct stretch stretch, unsigne
     while (stretch.datagrams) {
         struct stretch whole = stretch;
         struct stretch piece = take_front(&stretch, limit);
+        struct iovec parts[LF_RUN_DATAGRAMS];
         enum answer answer;
         struct msghdr header;
 
-        fill_header(&header, piece.message, piece.run, piece.message->parts + piece.part, piece.parts,
-                    piece.datagrams > 1);
+        fill_header(&header, piece.message, piece.run, parts, find_parts(&piece, parts), piece.datagrams > 1);
         if (sendmsg(sending->fd, &header, 0) >= 0) {
             settle(sending, piece.run, piece.datagrams, piece.bytes);
             if (apart && piece.datagrams == 1)
@@ -222,7 +232,7 @@ static void send_runs(struct sending *sending, const uint8_t *order, unsigned co
 
         /* An error is about the first message alone. */
         struct lf_run *run = &outbox->runs[order[done]];
-        struct stretch stretch = {run, &outbox->messages[order[done]], 0, run->parts, run->datagrams, run->bytes};
+        struct stretch stretch = {run, &outbox->messages[order[done]], 0, run->bytes, run->datagrams};
 
         switch (judge(sending, error, run->datagrams)) {
         case AGAIN:

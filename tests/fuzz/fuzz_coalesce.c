@@ -157,10 +157,9 @@ static void check_merged(struct run *run, const struct lf_delivery *delivery)
     CHECK(lf_packet_checksum_ok(&packet) && lf_segments_begin(&segments, &frame, &packet));
     CHECK(segments.count == delivery->packets && segments.headers == delivery->vnet.hdr_len);
     for (unsigned i = 1; i < delivery->count; i++) {
-        const struct lf_piece piece = lf_segments_next(&segments, run->cut);
+        const size_t length = lf_segments_next(&segments, run->cut);
 
-        memcpy(run->cut + segments.headers, piece.payload, piece.length);
-        check_same(original_at(run, &from, delivery->parts[i].iov_base), run->cut, segments.headers + piece.length);
+        check_same(original_at(run, &from, delivery->parts[i].iov_base), run->cut, length);
     }
 }
 

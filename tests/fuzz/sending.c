@@ -53,14 +53,16 @@ static bool local_pending; /* our own interface's */
 
 /* The ledger: what became of each datagram. */
 static struct entry {
-    uint8_t bytes[BYTES];
-    size_t length, head; /* in two parts */
+    uint8_t *bytes;
+    size_t length;
     unsigned flow;
     unsigned device;
     unsigned arrived;
     bool refused;
 } ledger[DATAGRAMS];
 static unsigned entries;
+static uint8_t memory[DATAGRAMS * (BYTES + 1)]; /* one datagram right behind the other, mostly */
+static size_t used;
 static unsigned last[FLOWS]; /* 1 + the newest of the flow that arrived */
 
 static const struct entry *entry_at(const uint8_t *bytes)
@@ -267,7 +269,7 @@ static void arrange(const struct lf_options *options)
     memset(&counters, 0, sizeof counters);
     memset(usage, 0, sizeof usage);
     memset(last, 0, sizeof last);
-    entries = pending = 0;
+    used = entries = pending = 0;
     local_pending = false;
     udp = (struct lf_udp){.family = 4, .receive = 100, .count = options->source_ports};
     for (int i = 0; i <= LF_PORTS_MAX; i++)
@@ -299,17 +301,16 @@ static void add(struct lf_outbox *outbox, unsigned flow, size_t length)
     struct entry *entry = &ledger[entries];
     uint32_t number = entries++;
 
-    *entry = (struct entry){.length = length,
-                            .head = LF_HEADER + 4 + chance(2) * 8,
-                            .flow = flow,
-                            .device = ways[flow].source->ifindex};
+    used += chance(5) == 0;
+    *entry = (struct entry){
+        .bytes = memory + used, .length = length, .flow = flow, .device = ways[flow].source->ifindex};
+    used += length;
     for (size_t i = 0; i < length; i++)
         entry->bytes[i] = (uint8_t)(i * 31 + number);
     memcpy(entry->bytes + LF_HEADER, &number, sizeof number);
     if (chance(10) == 0)
         ways[flow].tos = (uint8_t)chance(4); /* as ECN does within a flow */
-    while (!lf_outbox_add(outbox, &ways[flow], (struct iovec){entry->bytes, entry->head},
-                          (struct iovec){entry->bytes + entry->head, length - entry->head}))
+    while (!lf_outbox_add(outbox, &ways[flow], entry->bytes, length))
         lf_outbox_flush(outbox, 1);
 }
 

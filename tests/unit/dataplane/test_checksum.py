@@ -102,3 +102,18 @@ def test_a_word_replaced(lib: c.CDLL) -> None:
         assert in_memory(lib.lf_checksum_replace(*words)) == twin(changed)
 
     check()
+
+
+def test_a_copy_is_the_same_sum_and_the_same_bytes_even_where_they_overlap(lib: c.CDLL) -> None:
+    lib.lf_checksum_copy.restype = c.c_uint64
+    lib.lf_checksum_copy.argtypes = [c.c_uint64, c.c_void_p, c.c_void_p, c.c_size_t]
+
+    @given(st.binary(max_size=3000), st.integers(0, 70), st.integers(0, 2**36))
+    def check(data: bytes, back: int, before: int) -> None:
+        room = c.create_string_buffer(bytes(back) + data + b"\x5a", back + len(data) + 1)
+        summed = lib.lf_checksum_copy(before, c.addressof(room), c.addressof(room) + back, len(data))
+        assert in_memory(lib.lf_checksum_fold(summed)) == checksum(lib, data, before)
+        assert room.raw[: len(data)] == data
+        assert room.raw[-1:] == b"\x5a"
+
+    check()

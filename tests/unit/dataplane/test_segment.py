@@ -22,15 +22,11 @@ class CSegments(c.Structure):
     _fields_ = [("headers", c.c_size_t), ("count", c.c_size_t), ("largest", c.c_size_t), ("own", c.c_uint64 * 32)]
 
 
-class CPiece(c.Structure):
-    _fields_ = [("payload", c.c_void_p), ("length", c.c_size_t)]
-
-
 @pytest.fixture(scope="module")
 def lib(native: c.CDLL) -> c.CDLL:
     native.lf_segments_begin.restype = c.c_bool
     native.lf_segments_begin.argtypes = [c.POINTER(CSegments), c.POINTER(CFrame), c.POINTER(CPacket)]
-    native.lf_segments_next.restype, native.lf_segments_next.argtypes = CPiece, [c.POINTER(CSegments), c.c_void_p]
+    native.lf_segments_next.restype, native.lf_segments_next.argtypes = c.c_size_t, [c.POINTER(CSegments), c.c_void_p]
     native.lf_frame_complete.restype, native.lf_frame_complete.argtypes = c.c_bool, [c.POINTER(CFrame)]
     return native
 
@@ -40,14 +36,13 @@ def cut(lib: c.CDLL, frame: Frame) -> list[bytes] | None:
     segments, packet, before, made = CSegments(), frame.packet(lib), frame.bytes, []
     if not lib.lf_segments_begin(segments, frame.c, packet):
         return None
-    at = frame.c.data + segments.headers
     for _ in range(segments.count):
-        header = c.create_string_buffer(segments.headers)
-        piece = lib.lf_segments_next(segments, c.addressof(header))
-        assert piece.payload == at  # never copied
-        at += piece.length
-        made.append(header.raw + c.string_at(piece.payload, piece.length))
-    assert at == frame.c.data + packet.length
+        made_packet = c.create_string_buffer(segments.largest + 1)
+        made_packet[segments.largest] = b"\x5a"
+        length = lib.lf_segments_next(segments, c.addressof(made_packet))
+        assert made_packet[segments.largest] == b"\x5a"  # nothing is written beyond
+        made.append(made_packet.raw[:length])
+    assert sum(len(one) - segments.headers for one in made) == packet.length - segments.headers
     assert max(map(len, made)) == segments.largest
     assert frame.bytes == before
     return made

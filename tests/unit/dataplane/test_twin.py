@@ -96,7 +96,8 @@ def test_decapsulation(native: c.CDLL) -> None:
     arguments = [CView, c.c_bool, c.c_char_p, c.c_size_t, COuter, c.POINTER(CPacket), c.POINTER(c.c_uint32)]
     native.lf_decap.argtypes = arguments
 
-    @settings(max_examples=800, deadline=None)
+    # Always the same examples: what they are to reach is asserted below.
+    @settings(max_examples=1200, deadline=None, derandomize=True)
     @given(datagram=datagrams, tos=st.integers(0, 255), ttl=st.integers(1, 255))
     def check(datagram: tuple[tuple[bool, bytes], bytes], tos: int, ttl: int) -> None:
         (vxlan, header), packet = datagram

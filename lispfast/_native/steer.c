@@ -27,7 +27,7 @@ enum { FRAGMENT_MASK = 0x3fff };
 
 /* Ours. The multiplier is the golden ratio of 32 bits; the shift brings what it raised down again. */
 #define MULTIPLIER UINT32_C(0x9e3779b1)
-enum { SHIFT = 15, CLASS_SHIFT = 28, PORTS = 4, CODE_MAX = 80 };
+enum { SHIFT = 15, CLASS_SHIFT = 26, PORTS = 4, CODE_MAX = 80 };
 
 _Static_assert(LF_CLASSES == 1 << (32 - CLASS_SHIFT), "the top bits are the class");
 

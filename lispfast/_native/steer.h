@@ -4,9 +4,10 @@
 
 #include "packet.h"
 
-/* Ours: classes of flows. The class picks the worker (class % workers) and the source port (class % source ports), so
- * flows that share an outer source port share a worker, and what a receiver merges by port is of one worker. */
-enum { LF_CLASSES = 16 };
+/* Ours: classes of flows, as many as there may be workers or source ports. The class picks the worker (class % workers)
+ * and the source port (class % source ports): where the workers divide the ports, flows that share a port share a worker, and
+ * what a receiver merges by port is of one worker. */
+enum { LF_CLASSES = 64 };
 
 /* The class of a packet's flow, 0 to LF_CLASSES - 1: the same for both directions. Addresses and protocol, and the ports of
  * TCP, UDP and SCTP where it is no fragment. The programs below compute the same. */

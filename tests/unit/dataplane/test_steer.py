@@ -153,7 +153,7 @@ def test_the_ports_of_a_fragment_do_not_count(class_of: Callable[[bytes], int | 
     def classes(fragment: int) -> set[int | None]:
         return {
             class_of(packet4(b"\x0a\0\0\1", b"\x0a\0\0\2", 17, struct.pack("!HHI", port, 9, 0), fragment=fragment))
-            for port in range(100)
+            for port in range(600)
         }
 
     assert len(classes(0)) == CLASSES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-CLASSES = 16
+CLASSES = 64
 GOLDEN = 0x9E3779B1
 WITH_PORTS = (6, 17, 132)
 

@@ -110,8 +110,8 @@ def test_the_inner_packet_is_what_went_in(lab: Lab, form: str, version: int) -> 
     fields = wire.fields("udp.dstport", field, "ip.dst", "ipv6.dst", "vxlan.vni")
     for ports, marks, fours, sixes, vni in fields:
         assert ports[0] == str(port)
-        inner = 4 if len(fours) == (2 if version == 4 else 1) else 6
-        assert marks == [value or NEXT[inner]]
+        inside = 4 if len(fours) == (2 if version == 4 else 1) else 6
+        assert marks == [value or NEXT[inside]]
         assert len(fours) + len(sixes) == 2
         assert vni == (["0"] if form == "VXLAN-GPE" else [])
 

@@ -15,7 +15,7 @@ import pytest
 
 from lispfast.lab import Host, Lab, Node, until
 from lispfast.lab.capture import Capture
-from lispfast.lab.packets import DATA_PORT, read_udp
+from lispfast.lab.packets import DATA_PORT, Datagram, read_udp
 from lispfast.lab.ping import ping
 
 from .internet import BOUND_S, LAPTOP_EIDS, PHONE_EIDS, Internet, join, leave
@@ -49,18 +49,30 @@ def tunnel(lab: Lab) -> Tunnel:
     return Tunnel(lab)
 
 
+def wire_of(capture: Capture) -> list[bytes]:
+    """The packets on the access network's side."""
+    return [frame.packet for frame in capture.frames() if frame.interface == "ap0"]
+
+
+def data_on(wire: list[bytes]) -> list[Datagram]:
+    """The LISP data packets among them."""
+    return [datagram for packet in wire if (datagram := read_udp(packet)) and datagram.destination_port == DATA_PORT]
+
+
 @UNDERLAYS
 def test_the_first_packets_arrive_and_only_lisp_is_on_the_wire(lab: Lab, versions: Sequence[int]) -> None:
     tunnel = Tunnel(lab, versions)
     capture = Capture(tunnel.net.router, "ip or ip6")
     for eid in LAPTOP_EIDS:
         assert ping(tunnel.net.phone, eid, count=5, interval=0.01).lost == 0
+    # tcpdump writes what it has some time after the wire had it.
+    until(lambda: len(data_on(wire_of(capture))) >= 2 * 5 * 2, BOUND_S, "every packet in the capture")
     capture.stop()
-    wire = [frame.packet for frame in capture.frames() if frame.interface == "ap0"]
+    wire = wire_of(capture)
     eids = [ip_address(eid).packed for eid in (*LAPTOP_EIDS, *PHONE_EIDS)]
     bare = [packet for packet in wire if packet[12:16] in eids or packet[8:24] in eids]
     assert bare == []
-    data = [datagram for packet in wire if (datagram := read_udp(packet)) and datagram.destination_port == DATA_PORT]
+    data = data_on(wire)
     assert len(data) == 2 * 5 * 2, "each request and reply of both families once, in LISP"
     assert {datagram.source.version for datagram in data} == {versions[0]}, "the family that both ends prefer"
 

@@ -29,6 +29,7 @@ bool lf_inbox_init(struct lf_inbox *inbox)
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     *inbox = (struct lf_inbox){.slab = slab == MAP_FAILED ? NULL : slab,
+                               .room = LF_MESSAGES,
                                .messages = calloc(LF_MESSAGES, sizeof *inbox->messages),
                                .headers = calloc(LF_MESSAGES, sizeof *inbox->headers)};
     if (!inbox->slab || !inbox->messages || !inbox->headers)
@@ -79,19 +80,23 @@ static void read_control(struct msghdr *header, struct lf_arrival *arrival)
 
 unsigned lf_inbox_receive(struct lf_inbox *inbox, int fd, struct lf_arrival arrivals[LF_MESSAGES])
 {
+    size_t bytes = 0;
     int got;
 
-    for (unsigned i = 0; i < LF_MESSAGES; i++) {
+    for (unsigned i = 0; i < inbox->room; i++) {
         inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->messages[i].name;
         inbox->headers[i].msg_hdr.msg_controllen = CONTROL;
     }
-    got = recvmmsg(fd, inbox->headers, LF_MESSAGES, MSG_DONTWAIT, NULL);
+    got = recvmmsg(fd, inbox->headers, inbox->room, MSG_DONTWAIT, NULL);
     for (int i = 0; i < got; i++) {
         arrivals[i] = (struct lf_arrival){.data = inbox->messages[i].vector.iov_base,
                                           .length = inbox->headers[i].msg_len,
                                           .size = inbox->headers[i].msg_len,
                                           .source = lf_sockaddr_address(&inbox->messages[i].name)};
         read_control(&inbox->headers[i].msg_hdr, &arrivals[i]);
+        bytes += arrivals[i].length;
     }
+    if (got > 0)
+        inbox->room = bytes / (size_t)got >= LF_LARGE ? LF_MESSAGES_LARGE : LF_MESSAGES;
     return got > 0 ? (unsigned)got : 0;
 }

@@ -10,9 +10,9 @@
  * stage, its EID to the control thread, and it comes back in by `release`. */
 
 /* Ours: how soon a full ring is tried again; how many frames one batch has, and how many bytes of them wait until they
- * are sent: two of the biggest, so that the far end can begin while we read on. And after how many bytes the other
+ * are sent: one of the biggest, so that the far end can begin while we read on. And after how many bytes the other
  * direction has its turn, whose socket holds a few times as much. */
-enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 128 << 10, TURN_BYTES = 1 << 20 };
+enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 60 << 10, TURN_BYTES = 1 << 20 };
 
 bool lf_worker_punt(struct lf_worker *worker, const struct lf_punt *punt)
 {

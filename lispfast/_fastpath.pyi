@@ -7,7 +7,7 @@ from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
 
 class Engine:
-    """The `tun` backend: one worker thread for each TUN descriptor, UDP sockets on `port`, for VXLAN-GPE on `vxlan_port`.
+    """The `tun` backend: a worker thread for each TUN descriptor, UDP sockets on `port`, for VXLAN-GPE on `vxlan_port`.
 
     The descriptors stay the caller's and have to stay open until stop(). Calls come from one thread. `framed` says of
     descriptors that are no TUN that they speak virtio-net headers all the same.
@@ -35,5 +35,5 @@ class Engine:
     def totals(self) -> Mapping[str, int]: ...
     def describe(self) -> Mapping[str, str | int]:
         """`backend`, `workers`, `port`; while running also `ipv4`, `ipv6` (on or not), `tun` (open or lost), and each
-        optional kernel feature with its outcome: `tun_offload`, `udp_segment`, `udp_gro`, `steering` (of several workers),
-        `udp_checksum`, `source_ports`, `vxlan_gpe_port` (where it is open)."""
+        optional kernel feature with its outcome: `tun_offload`, `udp_segment`, `udp_gro`, `steering` (where there are
+        several workers), `udp_checksum`, `source_ports`, `vxlan_gpe_port` (where it is open)."""

@@ -57,9 +57,9 @@ def open_tun_dataplane(
 ) -> DataPlane:
     """The `tun` backend over the queues of one TUN device: a worker thread each.
 
-    The descriptors (IFF_TUN | IFF_NO_PI, with IFF_VNET_HDR for offloads) stay the caller's, who closes them after stop().
-    `vxlan_port` 0 opens VXLAN-GPE's own port only where `forwarding` asks for that form; `framed` says of descriptors that
-    are no TUN that they speak virtio-net headers. HostError if the extension was not built.
+    The descriptors (IFF_TUN | IFF_NO_PI, with IFF_VNET_HDR for offloads) stay the caller's, who closes them after
+    stop(). `vxlan_port` 0 opens VXLAN-GPE's own port only where `forwarding` asks for that form; `framed` says of
+    descriptors that are no TUN that they speak virtio-net headers. HostError if the extension was not built.
     """
     try:
         from lispfast._fastpath import Engine

@@ -26,9 +26,9 @@
 #endif
 enum { MEMINFO_DROPS = 8, MEMINFO_WORDS = 16 };
 
-/* Ours: a burst of some 2,000 full packets while the worker writes to the TUN. The send buffer has room for a few runs:
- * more of it would only be queueing delay on a slow link. */
-enum { RECEIVE_BUFFER = 4 << 20, SEND_BUFFER = 1 << 20 };
+/* Ours: a burst of some 2,000 full packets while the worker writes to the TUN. The send buffer stays the kernel's
+ * default, three runs or so: more of it would only be queueing delay on a slow link. */
+enum { RECEIVE_BUFFER = 4 << 20 };
 
 struct option {
     int level, name, value;
@@ -67,12 +67,6 @@ static int set_options(int fd, const struct option *options, size_t count)
 static int set(int fd, int level, int name, int value)
 {
     return setsockopt(fd, level, name, &value, sizeof value) ? errno : 0;
-}
-
-static void set_buffer(int fd, int forced, int polite, int bytes)
-{
-    if (set(fd, SOL_SOCKET, forced, bytes))
-        (void)set(fd, SOL_SOCKET, polite, bytes);
 }
 
 static void set_no_checksum(int fd, uint8_t family, bool zero)
@@ -124,8 +118,8 @@ static int open_receiver(uint8_t family, uint16_t port, bool shared, bool gro, s
         error = family == 4 ? set_options(fd, send4, COUNT(send4)) : set_options(fd, send6, COUNT(send6));
     if (!error && shared)
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, RECEIVE_BUFFER);
-    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
+    if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
+        (void)set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
     if (gro && set(fd, IPPROTO_UDP, UDP_GRO, 1))
         features->gro = false;
     if (!error)
@@ -156,7 +150,6 @@ static int open_sender(uint8_t family, uint16_t port, bool fragments)
                             : set_options(fd, fragment6, COUNT(fragment6));
     if (!error && port)
         error = set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, SEND_BUFFER);
     if (!error)
         error = bind_to(fd, family, port);
     if (!error && !port)

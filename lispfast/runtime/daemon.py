@@ -32,7 +32,12 @@ from lispfast.runtime.attachments import Attachments
 from lispfast.runtime.driver import Driver
 from lispfast.runtime.effector import Effector
 from lispfast.runtime.namespace import hold_namespace
-from lispfast.runtime.privilege import allow_descriptors, require_net_admin, require_tun_device
+from lispfast.runtime.privilege import (
+    allow_descriptors,
+    raise_priority,
+    require_net_admin,
+    require_tun_device,
+)
 from lispfast.runtime.routes import HostNetwork, clean_up
 from lispfast.runtime.sockets import ControlSockets
 from lispfast.runtime.state import NumberStore, make_directory
@@ -119,6 +124,7 @@ class Daemon:
     async def _open_dataplane(self, stack: AsyncExitStack, host: HostNetwork) -> DataPlane:
         forwarding = self._settings.forwarding
         allow_descriptors()
+        raise_priority()
         queues = await host.prepare(choose_workers(forwarding.workers), forwarding.offload)
         for queue in queues:
             stack.callback(os.close, queue)

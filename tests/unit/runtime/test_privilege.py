@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,14 @@ def test_as_many_descriptors_as_the_host_allows() -> None:
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize(("own_session", "written"), [(True, "-10\n"), (False, "")])
+def test_priority_is_raised_in_a_session_of_our_own_alone(tmp_path: Path, own_session: bool, written: str) -> None:
+    autogroup = tmp_path / "autogroup"
+    autogroup.write_text("")
+    program = "import sys, pathlib; from lispfast.runtime.privilege import raise_priority as r; "
+    program += "r(pathlib.Path(sys.argv[1])); r(pathlib.Path('/nowhere/autogroup'))"
+    command = [sys.executable, "-c", program, str(autogroup)]
+    subprocess.run(command, check=True, timeout=30, start_new_session=own_session)
+    assert autogroup.read_text() == written

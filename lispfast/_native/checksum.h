@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Adds `length` bytes to a running sum. Only the last part of a sum may have an odd length. A call adds less than 2^36,
  * so a caller may add words of its own between calls. */
@@ -26,6 +27,29 @@ inline uint16_t lf_checksum_fold(uint64_t sum)
 inline uint16_t lf_checksum_replace(uint16_t checksum, uint16_t before, uint16_t after)
 {
     return lf_checksum_fold((uint64_t)(uint16_t)~checksum + (uint16_t)~before + after);
+}
+
+static inline void lf_checksum_store(uint8_t *at, uint64_t sum)
+{
+    const uint16_t checksum = lf_checksum_fold(sum);
+
+    memcpy(at, &checksum, 2);
+}
+
+/* Two bytes of a packet, and a number, as they are summed: as they lie in memory. */
+static inline uint16_t lf_word16(const uint8_t *bytes)
+{
+    uint16_t word;
+
+    memcpy(&word, bytes, 2);
+    return word;
+}
+
+static inline uint16_t lf_network16(size_t value)
+{
+    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+
+    return lf_word16(bytes);
 }
 
 #endif

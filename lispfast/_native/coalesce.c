@@ -45,14 +45,6 @@ enum kind {
     FLOW,   /* `*piece` is filled */
 };
 
-static uint16_t memory16(const uint8_t *bytes)
-{
-    uint16_t word;
-
-    memcpy(&word, bytes, 2);
-    return word;
-}
-
 static uint32_t memory32(const uint8_t *bytes)
 {
     uint32_t word;
@@ -67,19 +59,6 @@ static uint64_t memory64(const uint8_t *bytes)
 
     memcpy(&word, bytes, 8);
     return word;
-}
-
-/* A number as it is summed: as its bytes lie in a packet. */
-static uint16_t network16(size_t value)
-{
-    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-
-    return memory16(bytes);
-}
-
-static uint32_t load32(const uint8_t *bytes)
-{
-    return (uint32_t)lf_load16(bytes) << 16 | lf_load16(bytes + 2);
 }
 
 static bool is_v4(const uint8_t *data)
@@ -121,7 +100,7 @@ static enum kind read_udp(struct piece *piece, bool fit)
     piece->tcp = false;
     piece->push = false;
     piece->headers = (uint8_t)(piece->transport + UDP_HEADER);
-    piece->fit = fit && rest > UDP_HEADER && lf_load16(header + UDP_LENGTH) == rest && memory16(header + UDP_CHECKSUM);
+    piece->fit = fit && rest > UDP_HEADER && lf_load16(header + UDP_LENGTH) == rest && lf_word16(header + UDP_CHECKSUM);
     piece->payload = rest - UDP_HEADER;
     return FLOW;
 }
@@ -179,7 +158,7 @@ static bool network_continues(const struct lf_delivery *delivery, const uint8_t 
 {
     if (!is_v4(b))
         return memory32(a) == memory32(b) && a[IPV6_HOP_LIMIT] == b[IPV6_HOP_LIMIT];
-    if (memory16(a) != memory16(b) || memory16(a + IPV4_FRAGMENT) != memory16(b + IPV4_FRAGMENT) ||
+    if (lf_word16(a) != lf_word16(b) || lf_word16(a + IPV4_FRAGMENT) != lf_word16(b + IPV4_FRAGMENT) ||
         a[IPV4_TTL] != b[IPV4_TTL])
         return false;
     return lf_load16(b + IPV4_FRAGMENT) & IPV4_DF ||
@@ -188,12 +167,12 @@ static bool network_continues(const struct lf_delivery *delivery, const uint8_t 
 
 static bool tcp_continues(const struct lf_delivery *delivery, const uint8_t *a, const uint8_t *b)
 {
-    const uint32_t next = load32(a + TCP_SEQUENCE) + delivery->length - delivery->headers;
+    const uint32_t next = lf_load32(a + TCP_SEQUENCE) + delivery->length - delivery->headers;
     const size_t options = (size_t)delivery->headers - delivery->transport - TCP_HEADER;
 
-    return load32(b + TCP_SEQUENCE) == next && memory32(a + TCP_ACKNOWLEDGMENT) == memory32(b + TCP_ACKNOWLEDGMENT) &&
-           memory16(a + TCP_WINDOW) == memory16(b + TCP_WINDOW) &&
-           memory16(a + TCP_URGENT) == memory16(b + TCP_URGENT) && memcmp(a + TCP_HEADER, b + TCP_HEADER, options) == 0;
+    return lf_load32(b + TCP_SEQUENCE) == next && memory32(a + TCP_ACKNOWLEDGMENT) == memory32(b + TCP_ACKNOWLEDGMENT) &&
+           lf_word16(a + TCP_WINDOW) == lf_word16(b + TCP_WINDOW) &&
+           lf_word16(a + TCP_URGENT) == lf_word16(b + TCP_URGENT) && memcmp(a + TCP_HEADER, b + TCP_HEADER, options) == 0;
 }
 
 static bool continues(const struct lf_delivery *delivery, const struct piece *piece)
@@ -209,7 +188,7 @@ static bool continues(const struct lf_delivery *delivery, const struct piece *pi
 static uint64_t pseudo_sum(const struct lf_delivery *delivery)
 {
     const uint8_t *data = delivery->parts[1].iov_base;
-    const uint64_t protocol = network16(delivery->tcp ? LF_TCP : LF_UDP);
+    const uint64_t protocol = lf_network16(delivery->tcp ? LF_TCP : LF_UDP);
 
     if (is_v4(data))
         return lf_checksum_add(protocol, data + IPV4_SOURCE, 8);
@@ -219,7 +198,7 @@ static uint64_t pseudo_sum(const struct lf_delivery *delivery)
 static bool checksum_ok(const struct lf_delivery *delivery, const uint8_t *data, size_t length)
 {
     const size_t rest = length - delivery->transport;
-    const uint64_t sum = lf_checksum_add(delivery->pseudo_sum + network16(rest), data + delivery->transport, rest);
+    const uint64_t sum = lf_checksum_add(delivery->pseudo_sum + lf_network16(rest), data + delivery->transport, rest);
 
     return lf_checksum_fold(sum) == 0;
 }
@@ -337,7 +316,7 @@ static void finish(struct lf_delivery *delivery)
     const uint8_t tcp_type = is_v4(data) ? LF_VNET_TCPV4 : LF_VNET_TCPV6;
     /* Of the pseudo header alone: the kernel adds the rest to it, so it is not complemented. */
     const uint16_t sum =
-        (uint16_t)~lf_checksum_fold(delivery->pseudo_sum + network16((size_t)delivery->length - delivery->transport));
+        (uint16_t)~lf_checksum_fold(delivery->pseudo_sum + lf_network16((size_t)delivery->length - delivery->transport));
 
     delivery->vnet = (struct lf_vnet){
         .flags = LF_VNET_NEEDS_CSUM,

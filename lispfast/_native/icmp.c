@@ -32,13 +32,6 @@ static bool answerable(const struct lf_packet *packet)
     return true;
 }
 
-static void store_checksum(uint8_t *at, uint64_t sum)
-{
-    uint16_t checksum = lf_checksum_fold(sum);
-
-    memcpy(at, &checksum, 2);
-}
-
 static void store32(uint8_t *at, uint32_t value)
 {
     lf_store16(at, (uint16_t)(value >> 16));
@@ -59,7 +52,7 @@ static size_t error4(uint8_t *answer, const struct lf_packet *packet, uint8_t co
     answer[9] = LF_ICMP;
     memcpy(answer + 12, packet->destination.bytes, 4);
     memcpy(answer + 16, packet->source.bytes, 4);
-    store_checksum(answer + 10, lf_checksum_add(0, answer, LF_IPV4_HEADER));
+    lf_checksum_store(answer + 10, lf_checksum_add(0, answer, LF_IPV4_HEADER));
 
     uint8_t *icmp = answer + LF_IPV4_HEADER;
 
@@ -67,7 +60,7 @@ static size_t error4(uint8_t *answer, const struct lf_packet *packet, uint8_t co
     icmp[1] = code;
     store32(icmp + 4, value);
     memcpy(icmp + ICMP_HEADER, packet->data, quoted);
-    store_checksum(icmp + 2, lf_checksum_add(0, icmp, ICMP_HEADER + quoted));
+    lf_checksum_store(icmp + 2, lf_checksum_add(0, icmp, ICMP_HEADER + quoted));
     return length;
 }
 
@@ -96,7 +89,7 @@ static size_t error6(uint8_t *answer, const struct lf_packet *packet, uint8_t ty
     uint64_t sum = lf_checksum_add(0, answer + 8, 32);
 
     sum = lf_checksum_add(sum, pseudo, sizeof pseudo);
-    store_checksum(icmp + 2, lf_checksum_add(sum, icmp, payload));
+    lf_checksum_store(icmp + 2, lf_checksum_add(sum, icmp, payload));
     return LF_IPV6_HEADER + (size_t)payload;
 }
 

@@ -61,8 +61,9 @@ bool lf_outbox_init(struct lf_outbox *outbox, struct lf_udp *udp, const struct l
                     struct lf_counters *counters);
 void lf_outbox_close(struct lf_outbox *outbox);
 
-/* Puts a datagram in, LISP header and all, which must stay where it is until the flush. The outer header comes from the way: traffic class and TTL are copies of the
- * packet's (RFC 9300 section 5.3, RFC 6040 normal mode). False where there is no room: flush, then try again. */
+/* Puts a datagram in, LISP header and all, which must stay where it is until the flush. The outer header comes from the
+ * way: traffic class and TTL are copies of the packet's (RFC 9300 section 5.3, RFC 6040 normal mode). False where there is
+ * no room: flush, then try again. */
 bool lf_outbox_add(struct lf_outbox *outbox, const struct lf_way *way, uint8_t *datagram, size_t length);
 
 /* Sends everything, each flow in order, and empties the outbox. A run that the kernel refuses for want of an offload, or as

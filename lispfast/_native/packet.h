@@ -62,6 +62,11 @@ static inline uint16_t lf_load16(const uint8_t *bytes)
     return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
+static inline uint32_t lf_load32(const uint8_t *bytes)
+{
+    return (uint32_t)lf_load16(bytes) << 16 | lf_load16(bytes + 2);
+}
+
 static inline void lf_store16(uint8_t *bytes, uint16_t value)
 {
     bytes[0] = (uint8_t)(value >> 8);

@@ -7,34 +7,6 @@ enum { TCP_HEADER = 20, TCP_SEQUENCE = 4, TCP_ACKNOWLEDGMENT = 8, TCP_OFFSET = 1
 enum { TCP_CHECKSUM = 16, TCP_URGENT = 18, FIN = 0x01, PSH = 0x08, CWR = 0x80 };
 enum { UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
 
-static uint16_t memory16(const uint8_t *bytes)
-{
-    uint16_t word;
-
-    memcpy(&word, bytes, 2);
-    return word;
-}
-
-/* A number as it is summed: as its bytes lie in a packet. */
-static uint16_t network16(size_t value)
-{
-    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-
-    return memory16(bytes);
-}
-
-static uint32_t load32(const uint8_t *bytes)
-{
-    return (uint32_t)lf_load16(bytes) << 16 | lf_load16(bytes + 2);
-}
-
-static void store_checksum(uint8_t *at, uint64_t sum)
-{
-    const uint16_t checksum = lf_checksum_fold(sum);
-
-    memcpy(at, &checksum, 2);
-}
-
 /* Bytes of the transport header, 0 where it is cut off or says nonsense. */
 static size_t transport_header(enum lf_gso gso, const uint8_t *header, size_t room)
 {
@@ -53,10 +25,10 @@ static size_t transport_header(enum lf_gso gso, const uint8_t *header, size_t ro
 static uint64_t pseudo_sum(const struct lf_frame *frame, const struct lf_packet *packet, size_t transport)
 {
     if (frame->partial)
-        return (uint64_t)memory16(packet->data + transport + frame->csum_offset) +
-               (uint16_t)~network16(packet->length - transport);
+        return (uint64_t)lf_word16(packet->data + transport + frame->csum_offset) +
+               (uint16_t)~lf_network16(packet->length - transport);
 
-    const uint64_t protocol = network16(frame->gso == LF_GSO_TCP ? LF_TCP : LF_UDP);
+    const uint64_t protocol = lf_network16(frame->gso == LF_GSO_TCP ? LF_TCP : LF_UDP);
 
     if (packet->family == 4)
         return lf_checksum_add(protocol, packet->data + 12, 8);
@@ -113,7 +85,7 @@ bool lf_segments_begin(struct lf_segments *segments, const struct lf_frame *fram
         .network_sum = packet->family == 4 ? ipv4_sum(packet->data, packet->header) : 0,
         .transport_sum = pseudo_sum(frame, packet, transport.offset) +
                          (tcp ? tcp_sum(header, size) : lf_checksum_add(0, header, UDP_LENGTH)),
-        .sequence = tcp ? load32(header + TCP_SEQUENCE) : 0,
+        .sequence = tcp ? lf_load32(header + TCP_SEQUENCE) : 0,
         .identification = packet->family == 4 ? lf_load16(packet->data + 4) : 0,
         .family = packet->family,
         .gso = frame->gso,
@@ -130,7 +102,7 @@ static void write_network(struct lf_segments *segments, uint8_t *header, size_t 
     }
     lf_store16(header + 2, (uint16_t)length);
     lf_store16(header + 4, segments->identification++);
-    store_checksum(header + 10, segments->network_sum + memory16(header + 2) + memory16(header + 4));
+    lf_checksum_store(header + 10, segments->network_sum + lf_word16(header + 2) + lf_word16(header + 4));
 }
 
 static uint64_t write_tcp(struct lf_segments *segments, uint8_t *header, size_t payload)
@@ -144,8 +116,8 @@ static uint64_t write_tcp(struct lf_segments *segments, uint8_t *header, size_t 
     segments->sequence += (uint32_t)payload;
     lf_store16(header + TCP_SEQUENCE, (uint16_t)(sequence >> 16));
     lf_store16(header + TCP_SEQUENCE + 2, (uint16_t)sequence);
-    return (uint64_t)memory16(header + TCP_SEQUENCE) + memory16(header + TCP_SEQUENCE + 2) +
-           memory16(header + TCP_OFFSET);
+    return (uint64_t)lf_word16(header + TCP_SEQUENCE) + lf_word16(header + TCP_SEQUENCE + 2) +
+           lf_word16(header + TCP_OFFSET);
 }
 
 size_t lf_segments_next(struct lf_segments *segments, uint8_t *packet)
@@ -153,7 +125,7 @@ size_t lf_segments_next(struct lf_segments *segments, uint8_t *packet)
     const size_t payload = segments->left < segments->each ? segments->left : segments->each;
     const size_t length = segments->headers + payload - segments->transport;
     uint8_t *transport = packet + segments->transport;
-    uint64_t sum = network16(length) + lf_checksum_copy(segments->transport_sum, packet + segments->headers,
+    uint64_t sum = lf_network16(length) + lf_checksum_copy(segments->transport_sum, packet + segments->headers,
                                                         segments->payload, payload);
 
     segments->payload += payload;
@@ -161,11 +133,11 @@ size_t lf_segments_next(struct lf_segments *segments, uint8_t *packet)
     memcpy(packet, segments->front, segments->headers);
     write_network(segments, packet, segments->headers + payload);
     if (segments->gso == LF_GSO_TCP) {
-        store_checksum(transport + TCP_CHECKSUM, sum + write_tcp(segments, transport, payload));
+        lf_checksum_store(transport + TCP_CHECKSUM, sum + write_tcp(segments, transport, payload));
     } else {
         lf_store16(transport + UDP_LENGTH, (uint16_t)length);
-        store_checksum(transport + UDP_CHECKSUM, sum + network16(length));
-        if (memory16(transport + UDP_CHECKSUM) == 0) /* zero would say that there is none */
+        lf_checksum_store(transport + UDP_CHECKSUM, sum + lf_network16(length));
+        if (lf_word16(transport + UDP_CHECKSUM) == 0) /* zero would say that there is none */
             memset(transport + UDP_CHECKSUM, 0xff, 2);
     }
     segments->first = false;
@@ -181,9 +153,9 @@ bool lf_frame_complete(struct lf_frame *frame)
 
     uint8_t *from = frame->data + frame->csum_start;
 
-    store_checksum(from + frame->csum_offset, lf_checksum_add(0, from, frame->length - frame->csum_start));
+    lf_checksum_store(from + frame->csum_offset, lf_checksum_add(0, from, frame->length - frame->csum_start));
     /* Of TCP and ICMPv6 0xffff is the same sum, and of UDP zero would say that there is none. */
-    if (memory16(from + frame->csum_offset) == 0)
+    if (lf_word16(from + frame->csum_offset) == 0)
         memset(from + frame->csum_offset, 0xff, 2);
     frame->partial = false;
     return true;

@@ -9,8 +9,8 @@
 #include "frame.h"
 #include "options.h"
 
-/* What the arena must have left for a frame, headroom and all. */
-enum { LF_FRAME_MAX = 65535, LF_FRAME_ROOM = 64 + LF_FRAME_MAX + 17 };
+/* The largest IP packet that a read brings; the arena must have room for it and its headroom. */
+enum { LF_FRAME_MAX = 65535 };
 
 struct lf_tun {
     int fd;

@@ -58,7 +58,8 @@ def raise_priority(autogroup: Path = Path("/proc/self/autogroup")) -> None:
 
     Linux shares processors between sessions first, and a thread's own priority counts only within its session
     (sched(7), autogroup). The workers feed applications of other sessions: measured, with sender, receiver and both
-    daemons each in a session of its own, one TCP stream is 16 % faster with it and four are 8 %. In somebody's shell the session is theirs and stays as it is.
+    daemons each in a session of its own, one TCP stream is 16 % faster with it and four are 8 %. In somebody's
+    shell the session is theirs and stays as it is.
     """
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # no such kernel feature, or not allowed: it is only a wish

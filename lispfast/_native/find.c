@@ -32,6 +32,37 @@ WIDE static inline uint32_t list_find_wide4(const struct lf_list4 *list, uint32_
 
     return places ? list->meta[__builtin_ctz(places)] >> 6 : 0;
 }
+
+/* Four places' bits that the prefix fixes and the address has otherwise: zero for a match. A shift by 64 leaves zero. */
+WIDE static inline __m256i differ6(const struct lf_list6 *list, unsigned at, struct lf_bits address, __m128i high_shifts,
+                                   __m128i low_shifts)
+{
+    const __m256i high = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)(list->high + at)),
+                                          _mm256_set1_epi64x((long long)address.high));
+    const __m256i low = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(const void *)(list->low + at)),
+                                         _mm256_set1_epi64x((long long)address.low));
+
+    return _mm256_or_si256(_mm256_srlv_epi64(high, _mm256_cvtepu32_epi64(high_shifts)),
+                           _mm256_srlv_epi64(low, _mm256_cvtepu32_epi64(low_shifts)));
+}
+
+/* The second four places are two and what lies behind them in memory. */
+WIDE static inline uint32_t list_find_wide6(const struct lf_list6 *list, struct lf_bits address)
+{
+    const __m256i all = _mm256_set1_epi32(64);
+    const __m256i metas = _mm256_loadu_si256((const __m256i *)(const void *)list->meta);
+    const __m256i lengths = _mm256_and_si256(metas, _mm256_set1_epi32(255));
+    const __m256i high_shifts = _mm256_sub_epi32(all, _mm256_min_epi32(lengths, all));
+    const __m256i low_shifts = _mm256_min_epi32(_mm256_sub_epi32(_mm256_set1_epi32(128), lengths), all);
+    const __m256i first = differ6(list, 0, address, _mm256_castsi256_si128(high_shifts), _mm256_castsi256_si128(low_shifts));
+    const __m256i last = differ6(list, 4, address, _mm256_extracti128_si256(high_shifts, 1),
+                                 _mm256_extracti128_si256(low_shifts, 1));
+    const __m256i zero = _mm256_setzero_si256();
+    const unsigned places = (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(first, zero))) |
+                            ((unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(last, zero))) & 3) << 4;
+
+    return places ? list->meta[__builtin_ctz(places)] >> 8 : 0;
+}
 #endif
 
 static inline uint32_t list_find4(const struct lf_list4 *list, uint32_t address)
@@ -113,29 +144,11 @@ uint32_t lf_trie_find6(lf_trie trie, struct lf_bits address)
     return find_one6(trie, address);
 }
 
-#ifdef __x86_64__
-WIDE static void find_wide4(lf_trie trie, const uint32_t *addresses, uint32_t *values, size_t count)
-{
-    struct ways4 ways;
-
-    for (size_t at = 0; at < count; at += LANES) {
-        const unsigned lanes = count - at < LANES ? (unsigned)(count - at) : LANES;
-
-        walk4(&ways, trie, addresses + at, lanes);
-        for (unsigned lane = 0; lane < lanes; lane++) {
-            const uint32_t value = list_find_wide4(ways.lists[lane], addresses[at + lane]);
-
-            values[at + lane] = value ? value : ways.covers[lane];
-        }
-    }
-}
-#endif
-
 void lf_trie_batch4(lf_trie trie, const uint32_t *addresses, uint32_t *values, size_t count)
 {
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2")) {
-        find_wide4(trie, addresses, values, count);
+        find_many_wide4(trie, addresses, values, count);
         return;
     }
 #endif
@@ -144,5 +157,11 @@ void lf_trie_batch4(lf_trie trie, const uint32_t *addresses, uint32_t *values, s
 
 void lf_trie_batch6(lf_trie trie, const struct lf_bits *addresses, uint32_t *values, size_t count)
 {
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        find_many_wide6(trie, addresses, values, count);
+        return;
+    }
+#endif
     find_many6(trie, addresses, values, count);
 }

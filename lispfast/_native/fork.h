@@ -29,6 +29,7 @@ struct lf_list6 {
     uint64_t high[LF_LIST6];
     uint64_t low[LF_LIST6];
     uint32_t meta[LF_LIST6];
+    uint32_t filling[2]; /* to whole lines, for who reads eight metas at once */
 };
 
 struct lf_fork {

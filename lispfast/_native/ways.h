@@ -91,3 +91,21 @@ static inline void FAMILY(find_many)(lf_trie trie, const ADDRESS *addresses, uin
         }
     }
 }
+
+#ifdef __x86_64__
+WIDE static void FAMILY(find_many_wide)(lf_trie trie, const ADDRESS *addresses, uint32_t *values, size_t count)
+{
+    struct FAMILY(ways) ways;
+
+    for (size_t at = 0; at < count; at += LANES) {
+        const unsigned lanes = count - at < LANES ? (unsigned)(count - at) : LANES;
+
+        FAMILY(walk)(&ways, trie, addresses + at, lanes);
+        for (unsigned lane = 0; lane < lanes; lane++) {
+            const uint32_t value = FAMILY(list_find_wide)(ways.lists[lane], addresses[at + lane]);
+
+            values[at + lane] = value ? value : ways.covers[lane];
+        }
+    }
+}
+#endif

@@ -6,15 +6,16 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lispfast._version import __version__
-from lispfast.cli import database, map_cache, sites, status
+from lispfast.cli import check, database, forwarding_table, map_cache, parts, sites, status
 from lispfast.cli.exits import Exit
-from lispfast.manage.client import ControlError, ask
+from lispfast.manage.client import ControlError, ask, ask_in_parts
 from lispfast.manage.paths import control_socket
 
+Run = Callable[[argparse.Namespace], Exit]
 View = dict[str, Any]  # decoded JSON: what a noun's keys hold is documented where the daemon makes it
 
 NOUNS: dict[str, tuple[str, Callable[[View], str]]] = {
@@ -29,16 +30,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is one of `Exit`."""
     options = _parser().parse_args(argv)
     try:
-        view = ask(str(control_socket(options.socket)), options.noun)
+        return int(options.run(options))
     except ControlError as error:
         print(f"lispctl: {error}", file=sys.stderr)
         return Exit.FAULT
-    try:
-        print(json.dumps(view, indent=2) if options.json else NOUNS[options.noun][1](view).rstrip("\n"), flush=True)
     except BrokenPipeError:
         # The reader (`| head`) has enough; without this the interpreter would complain at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+
+
+def _show(options: argparse.Namespace) -> Exit:
+    view = ask(str(control_socket(options.socket)), options.noun)
+    print(json.dumps(view, indent=2) if options.json else NOUNS[options.noun][1](view).rstrip("\n"), flush=True)
     return Exit.OK
+
+
+def _map_cache(options: argparse.Namespace) -> Exit:
+    if not options.table:
+        return _show(options)
+    answer = parts.Answer(ask_in_parts(str(control_socket(options.socket)), "table"), "entries")
+    _print(answer.json() if options.json else forwarding_table.render(answer))
+    return Exit.OK
+
+
+def _check(options: argparse.Namespace) -> Exit:
+    answer = parts.Answer(ask_in_parts(str(control_socket(options.socket)), "check"), "differences")
+    _print(answer.json() if options.json else check.render(answer))
+    return Exit.OK if answer.end["same"] else Exit.FAULT
+
+
+def _print(texts: Iterable[str]) -> None:
+    for text in texts:
+        sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,9 +74,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--socket", metavar="PATH", help="the control socket, where lispd.conf names another")
     nouns = parser.add_subparsers(dest="noun", required=True, metavar="NOUN")
     for noun, (summary, _) in NOUNS.items():
-        command = nouns.add_parser(noun, help=summary, description=f"Shows {summary}.")
-        command.add_argument("--json", action="store_true", help="as JSON, whose keys are only ever added to")
+        command = _command(nouns, noun, summary, f"Shows {summary}.", _map_cache if noun == "map-cache" else _show)
+        if noun == "map-cache":
+            command.add_argument(
+                "--table", action="store_true", help="what the data plane has, as its workers see it"
+            )
+    summary = "whether the data plane has what the map-cache and policy say"
+    _command(nouns, "check", summary, f"Tells {summary}; names every difference, and exits with 1 then.", _check)
     return parser
+
+
+def _command(nouns: Any, noun: str, summary: str, description: str, run: Run) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = nouns.add_parser(noun, help=summary, description=description)
+    command.add_argument("--json", action="store_true", help="as JSON, whose keys are only ever added to")
+    command.set_defaults(run=run)
+    return command
 
 
 if __name__ == "__main__":

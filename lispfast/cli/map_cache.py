@@ -35,7 +35,7 @@ def _entry(entry: dict[str, Any]) -> str:
         )
         for locator in entry["locators"]
     ]
-    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + _packets(entry)
+    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + packets(entry)
 
 
 def _mtu(locator: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ def _mtu(locator: dict[str, Any]) -> str:
     return str(locator["mtu"]) if learnt is None else f"{locator['mtu']} (learnt {duration(learnt)} ago)"
 
 
-def _packets(entry: dict[str, Any]) -> str:
+def packets(entry: dict[str, Any]) -> str:
     """What went through the tunnel under this prefix; nothing where there was nothing."""
     if not (entry["packets_out"] or entry["packets_in"] or entry["drops"]):
         return ""

@@ -41,7 +41,7 @@ class ForwardingTable:
 
     def touch_all(self) -> None:
         """The outlook changed: every verdict may be another."""
-        self.touch(sorted(self._defaults, key=str))
+        self.touch(self.defaults)
         self.touch(self._cache.prefixes())
         self.touch(self._installed)
 
@@ -59,7 +59,7 @@ class ForwardingTable:
         """Commit the differences of what was touched, in one transaction."""
         put, withdraw = [], []
         for prefix in self._touched:
-            wanted = self._wanted(prefix, outlook)
+            wanted = self.wanted(prefix, outlook)
             standing = self._installed.get(prefix)
             if wanted is None and standing is not None:
                 withdraw.append(prefix)
@@ -73,7 +73,13 @@ class ForwardingTable:
     def __len__(self) -> int:
         return len(self._installed)
 
-    def _wanted(self, prefix: EidPrefix, outlook: Outlook) -> Verdict | None:
+    @property
+    def defaults(self) -> list[EidPrefix]:
+        """The default of each family and instance-ID of our EIDs."""
+        return sorted(self._defaults, key=str)
+
+    def wanted(self, prefix: EidPrefix, outlook: Outlook) -> Verdict | None:
+        """What policy says of a prefix of the cache or a default; None for one that is not to stand there."""
         entry = self._cache.get(prefix)
         if entry is not None:
             return Reject() if entry.origin is Origin.UNANSWERED else verdict(entry.mapping, outlook)

@@ -85,6 +85,10 @@ class MapCache:
         """Every prefix, by instance-ID, family and address."""
         return list(self._entries)
 
+    def after(self, prefix: EidPrefix | None, room: int) -> list[EidPrefix]:
+        """Up to `room` prefixes that follow this one in the same order, from the first for None."""
+        return self._entries.after(prefix, room)
+
     def entries(self) -> list[Entry]:
         """Every entry, in the same order."""
         return [entry for prefix in self._entries if (entry := self._entries.get(prefix))]

@@ -42,6 +42,11 @@ class PrefixMap(Generic[_ValueT]):
         """Every prefix and its value, in that order."""
         return ((_prefix(key), self._values[key]) for key in self._order)
 
+    def after(self, prefix: EidPrefix | None, room: int) -> list[EidPrefix]:
+        """Up to `room` prefixes in that order behind this one, which need not be there; from the first for None."""
+        start = bisect_right(self._order, _key(prefix)) if prefix else 0
+        return [_prefix(key) for key in self._order[start : start + room]]
+
     def get(self, prefix: EidPrefix) -> _ValueT | None:
         """The value of exactly this prefix."""
         return self._values.get(_key(prefix))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from typing import BinaryIO
 
 from lispfast.manage.protocol import decode_answer, encode_request
 from lispfast.model.errors import LispfastError
 
 TIMEOUT_S = 5.0
-"""A daemon that does not answer in this time hangs; a healthy one needs under a millisecond."""
+"""A daemon that says nothing for this time hangs; a healthy one needs milliseconds for an answer, or a part of one."""
 
 
 class ControlError(LispfastError):
@@ -17,12 +19,19 @@ class ControlError(LispfastError):
 
 def ask(path: str, noun: str) -> dict[str, object]:
     """Ask the daemon behind the socket at `path` for the state under a noun; ControlError if that fails."""
+    *_, last = ask_in_parts(path, noun)
+    return last
+
+
+def ask_in_parts(path: str, noun: str) -> Iterator[dict[str, object]]:
+    """The same for a noun whose answer comes in parts: each of them, and last what ends the answer."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(TIMEOUT_S)
             sock.connect(path)
             sock.sendall(encode_request(noun))
-            return decode_answer(_read_line(sock))
+            with sock.makefile("rb") as lines:
+                yield from _answer(lines)
     except FileNotFoundError:
         raise ControlError(f"no lispd-fast runs in this network namespace (there is no {path})") from None
     except ConnectionRefusedError:
@@ -35,10 +44,8 @@ def ask(path: str, noun: str) -> dict[str, object]:
         raise ControlError(str(error)) from None
 
 
-def _read_line(sock: socket.socket) -> bytes:
-    chunks: list[bytes] = []
-    while chunk := sock.recv(65536):
-        chunks.append(chunk)
-        if chunk.endswith(b"\n"):
-            break
-    return b"".join(chunks)
+def _answer(lines: BinaryIO) -> Iterator[dict[str, object]]:
+    last = False
+    while not last:
+        data, last = decode_answer(lines.readline())
+        yield data

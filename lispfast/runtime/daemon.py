@@ -23,7 +23,8 @@ from lispfast.control.role import Role
 from lispfast.dataplane import DataPlane, open_tun_dataplane
 from lispfast.manage import logs
 from lispfast.manage.paths import control_socket, state_directory
-from lispfast.manage.server import ControlServer
+from lispfast.manage.protocol import RefusedError
+from lispfast.manage.server import ControlServer, Walk
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import HostError
 from lispfast.model.settings import Mode, Settings
@@ -31,6 +32,7 @@ from lispfast.model.units import Nonce
 from lispfast.runtime.attachments import Attachments
 from lispfast.runtime.driver import Driver
 from lispfast.runtime.effector import Effector
+from lispfast.runtime.inspection import WALKS, Inspector
 from lispfast.runtime.namespace import hold_namespace
 from lispfast.runtime.privilege import (
     allow_descriptors,
@@ -97,6 +99,7 @@ class Daemon:
         return self._sound
 
     async def _open_mobile_node(self, stack: AsyncExitStack, numbers: NumberStore, state: Path) -> None:
+        from lispfast.control.authority import Authority
         from lispfast.control.mobile_node import MobileNode
         from lispfast.control.register_nonce import KEY
 
@@ -119,7 +122,7 @@ class Daemon:
         underlay = await host.open()
         stack.callback(driver.stop)
         driver.underlay(underlay)
-        await self._open_control_socket(stack, role, driver, dataplane)
+        await self._open_control_socket(stack, role, driver, dataplane, Inspector(Authority(role), dataplane))
 
     async def _open_dataplane(self, stack: AsyncExitStack, host: HostNetwork) -> DataPlane:
         forwarding = self._settings.forwarding
@@ -146,7 +149,7 @@ class Daemon:
         stack.callback(driver.stop)
         driver.start()
         await attachments.open()
-        await self._open_control_socket(stack, role, driver, None)
+        await self._open_control_socket(stack, role, driver, None, None)
 
     def _control_sockets(self, stack: AsyncExitStack, pinned: bool) -> ControlSockets:
         sockets = ControlSockets(lambda datagram: self._receive(datagram), pinned)
@@ -155,13 +158,23 @@ class Daemon:
         return sockets
 
     async def _open_control_socket(
-        self, stack: AsyncExitStack, role: Role, driver: Driver, dataplane: DataPlane | None
+        self,
+        stack: AsyncExitStack,
+        role: Role,
+        driver: Driver,
+        dataplane: DataPlane | None,
+        inspector: Inspector | None,
     ) -> None:
-        def answer(noun: str) -> dict[str, object]:
+        kind = "mobile node" if dataplane is not None else "Map-Server"
+
+        def answer(noun: str) -> dict[str, object] | Walk:
+            if noun in WALKS:
+                if inspector is None:
+                    raise RefusedError(f"this daemon is a {kind}, which has no data plane")
+                return inspector.walk(noun)
             view = driver.view(noun)
             return {**view, **self._about(role, dataplane)} if noun == "status" else view
 
-        kind = "mobile node" if dataplane is not None else "Map-Server"
         server = ControlServer(str(control_socket(self._settings.control_socket)), kind, answer)
         await server.start()
         stack.push_async_callback(server.stop)

@@ -10,6 +10,8 @@ cdef extern from "_native/address.h" nogil:
         uint8_t bytes[16]
         uint8_t family
 
+    uint64_t lf_address_number(const uint8_t *bytes)
+
 
 cdef extern from "_native/reasons.h" nogil:
     enum:
@@ -17,32 +19,13 @@ cdef extern from "_native/reasons.h" nogil:
     const char *lf_reason_name(unsigned reason)
 
 
-cdef extern from "_native/locals.h" nogil:
-    struct lf_eid:
-        lf_address address
-        uint32_t iid
-
-
-cdef extern from "_native/index.h" nogil:
-    struct lf_key:
+cdef extern from "_native/trie.h" nogil:
+    struct lf_bits:
         uint64_t high
         uint64_t low
-        uint32_t iid
-        uint8_t family
-        uint8_t length
-
-    struct lf_entry:
-        lf_key key
 
 
-cdef extern from "_native/table.h" nogil:
-    enum lf_kind:
-        LF_ENCAPSULATE
-        LF_NATIVE
-        LF_REJECT
-        LF_DROP
-        LF_RESOLVE
-
+cdef extern from "_native/locators.h" nogil:
     struct lf_locator:
         lf_address address
         uint8_t slot
@@ -53,11 +36,35 @@ cdef extern from "_native/table.h" nogil:
         uint16_t port
         uint16_t mtu
 
+    struct lf_locators:
+        uint16_t count
+        lf_locator locator[]
+
+
+cdef extern from "_native/prefixes.h" nogil:
+    enum lf_kind:
+        LF_ENCAPSULATE
+        LF_NATIVE
+        LF_REJECT
+        LF_DROP
+        LF_RESOLVE
+
+    struct lf_key:
+        uint64_t high
+        uint64_t low
+        uint32_t iid
+        uint8_t family
+        uint8_t length
+
     struct lf_verdict:
-        lf_locator locators[]
+        uint8_t kind
+        uint8_t reject_code
 
     struct lf_prefix:
-        lf_entry entry
+        lf_key key
+
+    struct lf_prefixes:
+        uint32_t fresh
 
     struct lf_use:
         uint64_t packets
@@ -67,17 +74,47 @@ cdef extern from "_native/table.h" nogil:
         uint64_t drops
         uint64_t last_ms
 
-    struct lf_table:
-        pass
+    bint lf_prefix_stands(const lf_prefix *prefix)
 
-    const lf_prefix *lf_table_next(const lf_table *table, size_t *cell)
-    lf_use lf_prefix_use(const lf_prefix *prefix, unsigned workers)
+
+cdef extern from "_native/table.h" nogil:
+    struct lf_table:
+        lf_prefixes prefixes
+
+    struct lf_view:
+        const lf_table *table
+        uint64_t pin
+
+    struct lf_match:
+        lf_prefix *prefix
+        const lf_verdict *verdict
+        const lf_locators *locators
+
+    struct lf_row:
+        uint32_t value
+        lf_match match
+
+    struct lf_usage_row:
+        uint32_t value
+        lf_key key
+        lf_use use
+
+    lf_table *lf_table_new(unsigned workers, uint64_t seed)
+    void lf_table_free(lf_table *table)
+    lf_view lf_table_view(const lf_table *table)
+    lf_match lf_table_lookup(lf_view view, uint32_t iid, const lf_address *address)
+    void lf_table_find4(lf_view view, uint32_t iid, const uint32_t *addresses, uint32_t *values, size_t count)
+    void lf_table_find6(lf_view view, uint32_t iid, const lf_bits *addresses, uint32_t *values, size_t count)
+    lf_prefix *lf_table_prefix(const lf_table *table, uint32_t value)
+    size_t lf_table_walk(const lf_table *table, uint32_t *place, lf_row *rows, size_t room)
+    size_t lf_table_usage(const lf_table *table, uint64_t since_ms, uint32_t *place, lf_usage_row *rows, size_t room)
+    lf_use lf_table_use(const lf_table *table, const lf_prefix *prefix)
+    lf_use lf_table_left(const lf_table *table)
 
 
 cdef extern from "_native/transaction.h" nogil:
     enum lf_error:
         LF_OK
-        LF_NO_MEMORY
 
     enum lf_part:
         LF_PART_NONE
@@ -85,22 +122,16 @@ cdef extern from "_native/transaction.h" nogil:
         LF_PART_WITHDRAW
         LF_PART_LOCAL
         LF_PART_SOURCE
+        LF_PART_SET
+        LF_PART_SET_WITHDRAWAL
+        LF_PART_BUFFER
 
     struct lf_problem:
         lf_error error
         lf_part part
         size_t item
 
-    struct lf_transaction:
-        pass
-
-    lf_transaction *lf_transaction_new(const lf_table *table)
-    void lf_transaction_free(lf_transaction *transaction)
-    lf_verdict *lf_transaction_put(lf_transaction *transaction, uint32_t iid, const lf_address *network,
-                                   unsigned length, lf_kind kind, unsigned reject_code, unsigned locators)
-    bint lf_transaction_withdraw(lf_transaction *transaction, uint32_t iid, const lf_address *network, unsigned length)
-    bint lf_transaction_local(lf_transaction *transaction, const lf_eid *eids, size_t count)
-    bint lf_transaction_source(lf_transaction *transaction, unsigned slot, const lf_address *address, uint32_t ifindex)
+    lf_problem lf_table_commit_packed(lf_table *table, const void *buffer, size_t length)
     const char *lf_error_text(lf_error error)
 
 
@@ -162,7 +193,7 @@ cdef extern from "_native/engine.h" nogil:
     void lf_engine_free(lf_engine *engine)
     int lf_engine_start(lf_engine *engine)
     void lf_engine_stop(lf_engine *engine)
-    lf_problem lf_engine_commit(lf_engine *engine, lf_transaction *transaction)
+    lf_problem lf_engine_commit_packed(lf_engine *engine, const void *buffer, size_t length)
     int lf_engine_punt_fd(const lf_engine *engine)
     void lf_engine_punt_rearm(lf_engine *engine)
     bint lf_engine_punt_take(lf_engine *engine, lf_punt *punt)
@@ -174,5 +205,8 @@ cdef extern from "_native/engine.h" nogil:
     bint lf_engine_has_family(const lf_engine *engine, unsigned family)
     bint lf_engine_tun_lost(const lf_engine *engine)
     uint64_t lf_engine_now_ms()
+
+
+cdef extern from "_native/epoch.h" nogil:
     enum:
         LF_READERS_MAX

@@ -5,33 +5,43 @@ import errno
 import os
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from libc.string cimport memcpy
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import DataPlaneError, HostError
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import (
-    Drop, Encapsulate, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject, Resolve, Traffic,
+    Drop, Encapsulate, ForwardingLocator, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject, RejectCode,
+    Resolve, Traffic,
 )
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding, UdpChecksum
+from lispfast.packed import Part, name_item, pack
 
 
 cdef tuple _REASONS = tuple(DataReason(lf_reason_name(i).decode()) for i in range(LF_REASONS))
-cdef dict _FORMS = {form: i for i, form in enumerate(Encapsulation)}
+cdef tuple _FORMS = tuple(Encapsulation)
 cdef dict _CHECKSUMS = {
     UdpChecksum.AUTO: LF_CHECKSUM_AUTO, UdpChecksum.ZERO: LF_CHECKSUM_ZERO, UdpChecksum.ON: LF_CHECKSUM_ON,
 }
-cdef int _LOCATORS_MAX = 255  # RFC 9301 section 5.4: Locator Count has 8 bits
+cdef dict _PARTS = {
+    LF_PART_PUT: Part.PUT, LF_PART_WITHDRAW: Part.WITHDRAW, LF_PART_LOCAL: Part.LOCAL, LF_PART_SOURCE: Part.SOURCE,
+    LF_PART_SET: Part.SET, LF_PART_SET_WITHDRAWAL: Part.SET_WITHDRAWAL, LF_PART_BUFFER: Part.BUFFER,
+}
+cdef uint64_t _OVERLAP_MS = 1000  # ours: how long a worker may take from its clock to its counters and be found
+
+cdef enum:
+    _SLICE = 128  # ours: rows that wait on the stack at once
 
 
 cdef int _put_address(lf_address *out, object address) except -1:
     """Fill `out` from an ipaddress address."""
     cdef bytes packed = address.packed
-    cdef const unsigned char *data = packed
+    memset(out, 0, sizeof(lf_address))
+    memcpy(&out.bytes[0], <const char *>packed, len(packed))
     out.family = address.version
-    for i in range(16):
-        out.bytes[i] = data[i] if i < <int>len(packed) else 0
     return 0
 
 
@@ -50,109 +60,60 @@ cdef object _get_prefix(const lf_key *key):
     return EidPrefix(network, key.iid)
 
 
-cdef int _fill_locator(lf_locator *out, object locator) except -1:
-    cdef bytes header = locator.header
-    if len(header) != 8:
-        raise DataPlaneError(f"locator {locator.address}: the header has {len(header)} bytes, not 8")
-    if not 0 <= locator.slot < 256 or not 0 <= locator.priority <= 255 or not 0 <= locator.weight <= 255:
-        raise DataPlaneError(f"locator {locator.address}: slot, priority or weight out of range")
-    if not 0 < locator.port < 65536 or not 0 < locator.mtu < 65536:
-        raise DataPlaneError(f"locator {locator.address}: port or mtu out of range")
-    _put_address(&out.address, locator.address)
-    out.slot = locator.slot
-    out.priority = locator.priority
-    out.weight = locator.weight
-    out.form = <int>_FORMS[locator.encapsulation]
-    out.port = locator.port
-    out.mtu = locator.mtu
-    memcpy(out.header, <const char *>header, 8)
-    return 0
+cdef object _get_locator(const lf_locator *locator):
+    cdef const unsigned char *header = &locator.header[0]
+    return ForwardingLocator(
+        _get_address(&locator.address), locator.slot, header[:8], locator.port, locator.mtu, locator.priority,
+        locator.weight, _FORMS[locator.form],
+    )
 
 
-cdef tuple _verdict_kind(object verdict):
-    """The C kind, reject code and locators of a verdict."""
-    if isinstance(verdict, Encapsulate):
-        return LF_ENCAPSULATE, 0, verdict.locators
-    if isinstance(verdict, Native):
-        return LF_NATIVE, 0, ()
-    if isinstance(verdict, Reject):
-        return LF_REJECT, int(verdict.code), ()
-    if isinstance(verdict, Drop):
-        return LF_DROP, 0, ()
-    if isinstance(verdict, Resolve):
-        return LF_RESOLVE, 0, ()
-    raise DataPlaneError(f"no verdict: {verdict!r}")
+cdef object _get_verdict(const lf_match *match):
+    """What stands there, a locator-set by its locators."""
+    cdef unsigned kind = match.verdict.kind
+    if kind == LF_ENCAPSULATE:
+        return Encapsulate(tuple([_get_locator(&match.locators.locator[i]) for i in range(match.locators.count)]))
+    if kind == LF_NATIVE:
+        return Native()
+    if kind == LF_REJECT:
+        return Reject(RejectCode(match.verdict.reject_code))
+    return Drop() if kind == LF_DROP else Resolve()
 
 
-cdef int _add_put(lf_transaction *out, object prefix, object verdict) except -1:
-    cdef lf_address network
-    cdef lf_verdict *filled
-    kind, code, locators = _verdict_kind(verdict)
-    if len(locators) > _LOCATORS_MAX:
-        raise DataPlaneError(f"{prefix}: more than {_LOCATORS_MAX} locators")
-    _put_address(&network, prefix.network.network_address)
-    filled = lf_transaction_put(out, prefix.iid, &network, prefix.network.prefixlen, <lf_kind><int>kind, code,
-                                len(locators))
-    if filled == NULL:
-        raise DataPlaneError(f"{prefix}: no memory")
-    for i, locator in enumerate(locators):
-        _fill_locator(&filled.locators[<int>i], locator)
-    return 0
+cdef object _get_use(const lf_use *use, uint64_t now):
+    idle = None if use.last_ms == 0 else (now - use.last_ms) / 1000.0 if now > use.last_ms else 0.0
+    return PrefixTraffic(use.packets, use.bytes, use.drops, idle, use.packets_in, use.bytes_in)
 
 
-cdef int _add_withdrawal(lf_transaction *out, object prefix) except -1:
-    cdef lf_address network
-    _put_address(&network, prefix.network.network_address)
-    if not lf_transaction_withdraw(out, prefix.iid, &network, prefix.network.prefixlen):
-        raise DataPlaneError(f"{prefix}: no memory")
-    return 0
+cdef object _refusal(object buffer, lf_problem problem):
+    """A DataPlaneError that says what is wrong with which item of a packed transaction."""
+    name = name_item(buffer, _PARTS.get(problem.part, Part.NONE), problem.item)
+    text = lf_error_text(problem.error).decode()
+    return DataPlaneError(f"{name}: {text}" if name else text)
 
 
-cdef int _add_local(lf_transaction *out, object eids) except -1:
-    cdef lf_eid eid
-    cdef bytearray packed = bytearray()
-    for item in eids:
-        _put_address(&eid.address, item.address)
-        eid.iid = item.iid
-        packed += (<const unsigned char *>&eid)[:sizeof(lf_eid)]
-    if not lf_transaction_local(out, <const lf_eid *><char *>packed, len(eids)):
-        raise DataPlaneError("local EIDs: no memory")
-    return 0
-
-
-cdef int _add_source(lf_transaction *out, object source) except -1:
-    cdef lf_address address
-    if not 0 <= source.slot < 256 or not 0 <= source.ifindex < 1 << 31:
-        raise DataPlaneError(f"source slot {source.slot}: slot or ifindex out of range")
-    address.family = 0
-    if source.address is not None:
-        _put_address(&address, source.address)
-    if not lf_transaction_source(out, source.slot, &address, source.ifindex):
-        raise DataPlaneError(f"source slot {source.slot}: no memory")
-    return 0
-
-
-cdef int _build(lf_transaction *out, object transaction) except -1:
-    for prefix, verdict in transaction.put:
-        _add_put(out, prefix, verdict)
-    for prefix in transaction.withdraw:
-        _add_withdrawal(out, prefix)
-    if transaction.local is not None:
-        _add_local(out, transaction.local)
-    for source in transaction.sources:
-        _add_source(out, source)
-    return 0
-
-
-cdef str _named(object transaction, lf_problem problem):
-    """The item that a problem is about."""
-    if problem.part == LF_PART_PUT:
-        return f"{transaction.put[problem.item][0]}: "
-    if problem.part == LF_PART_WITHDRAW:
-        return f"{transaction.withdraw[problem.item]}: "
-    if problem.part == LF_PART_SOURCE:
-        return f"source slot {transaction.sources[problem.item].slot}: "
-    return ""
+cdef void _find(lf_view view, uint32_t iid, bint v6, const uint8_t *addresses, uint8_t *values, size_t count) noexcept nogil:
+    """Look up packed addresses; the values go anywhere, four bytes each."""
+    cdef uint32_t numbers[_SLICE]
+    cdef lf_bits bits[_SLICE]
+    cdef uint32_t found[_SLICE]
+    cdef size_t done = 0, some, i
+    cdef const uint8_t *at
+    while done < count:
+        some = min(count - done, <size_t>_SLICE)
+        for i in range(some):
+            at = addresses + (done + i) * (16 if v6 else 4)
+            if v6:
+                bits[i].high = lf_address_number(at)
+                bits[i].low = lf_address_number(at + 8)
+            else:
+                numbers[i] = <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | at[3]
+        if v6:
+            lf_table_find6(view, iid, bits, found, some)
+        else:
+            lf_table_find4(view, iid, numbers, found, some)
+        memcpy(values + done * 4, found, some * 4)
+        done += some
 
 
 cdef object _start_error(int error, const lf_options *options):
@@ -189,7 +150,124 @@ cdef dict _describe_offloads(const lf_options *options, const lf_features *featu
     return described
 
 
-cdef class Engine:
+cdef class _Table:
+    """What can be done with a table, whoever owns it."""
+
+    cdef lf_table *table
+    cdef bint committing
+
+    cdef lf_view _view(self) except *:
+        """The newest table, for the thread that commits."""
+        if self.committing:
+            raise RuntimeError("another thread commits")
+        return lf_table_view(self.table)
+
+    cdef lf_problem _commit(self, const void *buffer, size_t length) noexcept nogil:
+        return lf_table_commit_packed(self.table, buffer, length)
+
+    def commit(self, transaction):
+        self.commit_packed(pack(transaction))
+
+    def commit_packed(self, buffer):
+        cdef lf_problem problem
+        cdef Py_buffer data
+        self._view()
+        PyObject_GetBuffer(buffer, &data, PyBUF_SIMPLE)
+        self.committing = True
+        try:
+            with nogil:
+                problem = self._commit(data.buf, data.len)
+        finally:
+            self.committing = False
+            PyBuffer_Release(&data)
+        if problem.error != LF_OK:
+            raise _refusal(buffer, problem)
+
+    def lookup(self, address, uint32_t iid=0):
+        cdef lf_address wanted
+        cdef lf_match match
+        _put_address(&wanted, address)
+        match = lf_table_lookup(self._view(), iid, &wanted)
+        return None if match.prefix == NULL else (_get_prefix(&match.prefix.key), _get_verdict(&match))
+
+    def lookup_many(self, addresses, int family, uint32_t iid=0):
+        cdef Py_buffer data
+        cdef lf_view view = self._view()
+        cdef bytearray values
+        cdef size_t count
+        if family not in (4, 6):
+            raise ValueError(f"no family: {family}")
+        PyObject_GetBuffer(addresses, &data, PyBUF_SIMPLE)
+        try:
+            if data.len % (4 if family == 4 else 16):
+                raise ValueError(f"{data.len} bytes are no IPv{family} addresses")
+            count = data.len // (4 if family == 4 else 16)
+            values = bytearray(4 * count)
+            _find(view, iid, family == 6, <const uint8_t *>data.buf, <uint8_t *><char *>values, count)
+        finally:
+            PyBuffer_Release(&data)
+        return memoryview(values).cast("I")
+
+    def prefix(self, uint32_t value):
+        cdef const lf_prefix *prefix
+        if value == 0 or value >= self._view().table.prefixes.fresh:
+            return None
+        prefix = lf_table_prefix(self.table, value)
+        return _get_prefix(&prefix.key) if lf_prefix_stands(prefix) else None
+
+    def usage(self, uint64_t since_ms=0):
+        cdef lf_usage_row rows[_SLICE]
+        cdef uint32_t place = 0
+        cdef uint64_t now = lf_engine_now_ms()
+        cdef size_t some = _SLICE
+        cdef dict uses = {}
+        self._view()
+        while some == _SLICE:
+            some = lf_table_usage(self.table, since_ms, &place, rows, _SLICE)
+            for i in range(some):
+                uses[_get_prefix(&rows[i].key)] = _get_use(&rows[i].use, now)
+        return uses
+
+    def left(self):
+        cdef lf_use use
+        self._view()
+        use = lf_table_left(self.table)
+        return _get_use(&use, lf_engine_now_ms())
+
+    def rows(self, uint32_t start, size_t room):
+        cdef lf_row slice_[_SLICE]
+        cdef lf_use use
+        cdef size_t some = 0, wanted = 0
+        cdef uint64_t now = lf_engine_now_ms()
+        cdef list rows = []
+        self._view()
+        while room and some == wanted:
+            wanted = min(room, <size_t>_SLICE)
+            some = lf_table_walk(self.table, &start, slice_, wanted)
+            room -= some
+            for i in range(some):
+                use = lf_table_use(self.table, slice_[i].match.prefix)
+                prefix = _get_prefix(&slice_[i].match.prefix.key)
+                rows.append((slice_[i].value, prefix, _get_verdict(&slice_[i].match), _get_use(&use, now)))
+        return rows, start
+
+
+cdef class Table(_Table):
+    """A table of its own."""
+
+    def __cinit__(self, unsigned workers=1):
+        if not 0 < workers <= LF_READERS_MAX:
+            raise ValueError(f"1 to {LF_READERS_MAX} workers, not {workers}")
+        self.table = lf_table_new(workers, int.from_bytes(os.urandom(8), "little"))
+        if self.table == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        with nogil:
+            lf_table_free(self.table)
+
+
+cdef class Engine(_Table):
     """The `tun` backend. It owns the C engine; the TUN descriptors stay the caller's, open until stop()."""
 
     cdef lf_engine *engine
@@ -218,6 +296,7 @@ cdef class Engine:
         self.engine = lf_engine_new(fds, len(tun_fds), &self.options)
         if self.engine == NULL:
             raise MemoryError
+        self.table = lf_engine_table(self.engine)
 
     def __dealloc__(self):
         with nogil:
@@ -234,20 +313,8 @@ cdef class Engine:
         with nogil:
             lf_engine_stop(self.engine)
 
-    def commit(self, transaction):
-        cdef lf_problem problem
-        cdef lf_transaction *built = lf_transaction_new(lf_engine_table(self.engine))
-        if built == NULL:
-            raise DataPlaneError("no memory")
-        try:
-            _build(built, transaction)
-        except BaseException:
-            lf_transaction_free(built)
-            raise
-        with nogil:
-            problem = lf_engine_commit(self.engine, built)
-        if problem.error != LF_OK:
-            raise DataPlaneError(_named(transaction, problem) + lf_error_text(problem.error).decode())
+    cdef lf_problem _commit(self, const void *buffer, size_t length) noexcept nogil:
+        return lf_engine_commit_packed(self.engine, buffer, length)
 
     def punt_fileno(self):
         return lf_engine_punt_fd(self.engine)
@@ -266,23 +333,10 @@ cdef class Engine:
                 self.plain.add(punt.value)
         return punts
 
-    def traffic(self):
-        cdef const lf_prefix *prefix
-        cdef lf_use use
-        cdef size_t cell = 0
-        cdef lf_table *table = lf_engine_table(self.engine)
-        cdef unsigned workers = lf_engine_workers(self.engine)
-        cdef uint64_t now = lf_engine_now_ms()
-        cdef dict prefixes = {}
-        while True:
-            prefix = lf_table_next(table, &cell)
-            if prefix == NULL:
-                return Traffic(prefixes, self._outer_sources())
-            use = lf_prefix_use(prefix, workers)
-            idle = None if use.last_ms == 0 else max(0, <object>now - use.last_ms) / 1000
-            prefixes[_get_prefix(&prefix.entry.key)] = PrefixTraffic(
-                use.packets, use.bytes, use.drops, idle, use.packets_in, use.bytes_in
-            )
+    def traffic(self, uint64_t since=0):
+        reading = lf_engine_now_ms()
+        return Traffic(self.usage(max(1, since - _OVERLAP_MS) if since > _OVERLAP_MS else 0), self._outer_sources(),
+                       reading)
 
     cdef dict _outer_sources(self):
         cdef uint32_t place = 0

@@ -187,33 +187,35 @@ static const struct {
 static bool make_table(void)
 {
     struct lf_table *table = lf_table_new(1, 1);
-    struct lf_transaction *transaction = table ? lf_transaction_new(table) : NULL;
-    struct lf_eid own[2];
+    struct {
+        struct lf_packed_header count;
+        struct lf_packed_set set;
+        struct lf_packed_locator locator;
+        struct lf_packed_put puts[2];
+        struct lf_packed_source source;
+        struct lf_packed_local own[2];
+    } change = {
+        .count = {.magic = {'L', 'F', 'T', 'X'},
+                  .version = LF_PACKED_VERSION,
+                  .flags = LF_PACKED_LOCAL,
+                  .sets = 1,
+                  .puts = 2,
+                  .sources = 1,
+                  .locals = 2},
+        .set = {.count = 1},
+        .locator = {.address = {192, 0, 2, 2}, .family = 4, .priority = 1, .weight = 100, .port = 4341, .mtu = 1500},
+        .source = {.address = {192, 0, 2, 1}, .family = 4},
+    };
 
-    if (!transaction)
-        return false;
     for (unsigned i = 0; i < 2; i++) {
         const uint8_t family = i ? 6 : 4;
-        const struct lf_address remote = lf_address_make(family, eids[i][1]);
-        struct lf_verdict *verdict =
-            lf_transaction_put(transaction, 0, &remote, family == 4 ? 32 : 128, LF_ENCAPSULATE, 0, 1);
 
-        if (!verdict)
-            return false;
-        verdict->locators[0] = (struct lf_locator){
-            .address = lf_address_make(4, (const uint8_t[]){192, 0, 2, 2}),
-            .priority = 1,
-            .weight = 100,
-            .port = 4341,
-            .mtu = 1500,
-        };
-        own[i] = (struct lf_eid){.address = lf_address_make(family, eids[i][0])};
+        change.puts[i] = (struct lf_packed_put){.family = family, .length = i ? 128 : 32, .set = LF_PACKED_OWN};
+        memcpy(change.puts[i].network, eids[i][1], i ? 16 : 4);
+        change.own[i].family = family;
+        memcpy(change.own[i].address, eids[i][0], i ? 16 : 4);
     }
-
-    const struct lf_address source = lf_address_make(4, (const uint8_t[]){192, 0, 2, 1});
-
-    if (!lf_transaction_local(transaction, own, 2) || !lf_transaction_source(transaction, 0, &source, 0) ||
-        lf_table_commit(table, transaction).error != LF_OK)
+    if (!table || lf_table_commit_packed(table, &change, sizeof change).error != LF_OK)
         return false;
     view = (struct lf_view){.table = table, .pin = lf_epoch_pin(&table->epoch, 0)};
     return true;

@@ -77,7 +77,7 @@ static void refuse(struct lf_worker *worker, const struct passage *passage, cons
 
     lf_depart_answer(worker, message, lf_icmp_too_big(message, packet, told_mtu(passage)));
     lf_worker_drop(worker, LF_TOO_BIG, packets);
-    lf_count(&passage->way.usage->drops, packets);
+    lf_usage_drop(passage->way.usage, packets, worker->now_ms);
 }
 
 static void put_fragments(struct lf_worker *worker, const struct passage *passage, struct lf_fragments *fragments,
@@ -169,10 +169,11 @@ void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf
     bool six = locator->address.family == 6;
     size_t overhead = six ? OUTER6 : OUTER4;
     struct lf_outbox *outbox = &worker->outboxes[six];
+    struct lf_usage *usage = lf_table_usage_of(worker->table, route->prefix, worker->number);
 
     if (outbox->udp->count == 0) { /* the family was not there at the start */
         lf_worker_drop(worker, LF_NO_LOCATOR, 1);
-        lf_count(&route->prefix->usage[worker->number].drops, 1);
+        lf_usage_drop(usage, 1, worker->now_ms);
         return;
     }
 
@@ -180,7 +181,7 @@ void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf
         .outbox = outbox,
         .way = {.locator = locator,
                 .source = route->source,
-                .usage = &route->prefix->usage[worker->number],
+                .usage = usage,
                 .tos = packet->tos,
                 .ttl = packet->ttl,
                 .port = (uint8_t)(lf_steer_class(packet) % outbox->udp->count)},

@@ -154,20 +154,26 @@ static void wake_all(struct lf_engine *engine)
         lf_worker_wake(engine->workers[i]);
 }
 
-static void wait_for_room(struct lf_engine *engine)
+/* One that is refused is tried again each time that something was freed. */
+static struct lf_problem commit_patiently(struct lf_engine *engine, const void *buffer, size_t length)
 {
-    for (int i = 0; i < PASS_WAITS && lf_table_reclaim(engine->table) > LF_WAITING_MAX / 2; i++) {
+    struct lf_problem problem = lf_table_commit_packed(engine->table, buffer, length);
+    size_t waiting = engine->table->epoch.waiting;
+
+    for (int i = 0; i < PASS_WAITS && problem.error == LF_WAITING; i++) {
         wake_all(engine);
         usleep(PASS_WAIT_US);
+        if (lf_table_reclaim(engine->table) == waiting)
+            continue;
+        problem = lf_table_commit_packed(engine->table, buffer, length);
+        waiting = engine->table->epoch.waiting;
     }
+    return problem;
 }
 
-struct lf_problem lf_engine_commit(struct lf_engine *engine, struct lf_transaction *transaction)
+struct lf_problem lf_engine_commit_packed(struct lf_engine *engine, const void *buffer, size_t length)
 {
-    if (engine->table->epoch.waiting > LF_WAITING_MAX / 2)
-        wait_for_room(engine);
-
-    struct lf_problem problem = lf_table_commit(engine->table, transaction);
+    const struct lf_problem problem = commit_patiently(engine, buffer, length);
 
     for (unsigned i = 0; i < engine->count && engine->running; i++)
         if (atomic_load_explicit(&engine->workers[i]->waiting, memory_order_seq_cst))

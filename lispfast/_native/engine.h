@@ -24,8 +24,9 @@ int lf_engine_start(struct lf_engine *engine);
 /* Ends the workers and closes everything; again does nothing. The table and the counters can still be read. */
 void lf_engine_stop(struct lf_engine *engine);
 
-/* As lf_table_commit, and workers whose packets wait look at once. Waits for the workers where too much is to be freed. */
-struct lf_problem lf_engine_commit(struct lf_engine *engine, struct lf_transaction *transaction);
+/* As lf_table_commit_packed, and workers whose packets wait look at once. Where too much is to be freed it waits for the
+ * workers, half a second at most, before it is refused. */
+struct lf_problem lf_engine_commit_packed(struct lf_engine *engine, const void *buffer, size_t length);
 
 /* A descriptor that is readable while punts wait; -1 after stop. `rearm` makes it unreadable, called before the punts are
  * taken. `take` gives the oldest punt of all workers, false for none. */

@@ -1,13 +1,18 @@
 #include "epoch.h"
 
-void lf_epoch_init(struct lf_epoch *epoch, void *owner)
+#include <stdlib.h>
+
+/* Ours: a queue up to this long stays, for the next commit. */
+enum { ROOM_MIN = 64, ROOM_KEPT = 1024 };
+
+void lf_epoch_init(struct lf_epoch *epoch, unsigned readers, void *owner)
 {
     for (unsigned i = 0; i < LF_READERS_MAX; i++)
         atomic_init(&epoch->readers[i].pin, LF_ASLEEP);
     atomic_init(&epoch->current, 1);
-    epoch->first = NULL;
-    epoch->last = &epoch->first;
-    epoch->waiting = 0;
+    epoch->count = readers;
+    epoch->queue = NULL;
+    epoch->room = epoch->first = epoch->waiting = epoch->bytes = 0;
     epoch->again = false;
     epoch->owner = owner;
 }
@@ -34,7 +39,7 @@ void lf_epoch_sleep(struct lf_epoch *epoch, unsigned reader)
     atomic_store_explicit(&epoch->readers[reader].pin, LF_ASLEEP, memory_order_seq_cst);
 }
 
-uint64_t lf_epoch_newest(struct lf_epoch *epoch)
+uint64_t lf_epoch_newest(const struct lf_epoch *epoch)
 {
     return atomic_load_explicit(&epoch->current, memory_order_seq_cst);
 }
@@ -50,17 +55,34 @@ void lf_epoch_publish(struct lf_epoch *epoch)
     atomic_store_explicit(&epoch->current, lf_epoch_next(epoch), memory_order_seq_cst);
 }
 
-void lf_epoch_retire(struct lf_epoch *epoch, struct lf_retired *retired, uint64_t number,
-                     void (*release)(struct lf_epoch *, struct lf_retired *))
+bool lf_epoch_reserve(struct lf_epoch *epoch, size_t more)
 {
-    retired->next = NULL;
-    retired->epoch = number;
-    retired->release = release;
-    *epoch->last = retired;
-    epoch->last = &retired->next;
+    size_t room = epoch->room ? epoch->room : ROOM_MIN;
+    struct lf_retired *queue;
+
+    if (epoch->room && epoch->waiting + more <= epoch->room)
+        return true;
+    while (room < epoch->waiting + more)
+        room *= 2;
+    queue = malloc(room * sizeof *queue);
+    if (!queue)
+        return false;
+    for (size_t i = 0; i < epoch->waiting; i++)
+        queue[i] = epoch->queue[(epoch->first + i) & (epoch->room - 1)];
+    free(epoch->queue);
+    epoch->queue = queue;
+    epoch->room = room;
+    epoch->first = 0;
+    return true;
+}
+
+void lf_epoch_retire(struct lf_epoch *epoch, void *thing, size_t bytes, lf_release release)
+{
+    epoch->queue[(epoch->first + epoch->waiting) & (epoch->room - 1)] =
+        (struct lf_retired){.number = lf_epoch_next(epoch), .thing = thing, .release = release, .bytes = bytes};
     epoch->waiting++;
-    if (number >= lf_epoch_next(epoch))
-        epoch->again = true;
+    epoch->bytes += bytes;
+    epoch->again = true;
 }
 
 /* The newest number that every reader has passed. One that sleeps, or wakes while we scan, sees `current` or newer. */
@@ -68,7 +90,7 @@ static uint64_t passed(struct lf_epoch *epoch)
 {
     uint64_t oldest = atomic_load_explicit(&epoch->current, memory_order_seq_cst);
 
-    for (unsigned i = 0; i < LF_READERS_MAX; i++) {
+    for (unsigned i = 0; i < epoch->count; i++) {
         uint64_t pin = atomic_load_explicit(&epoch->readers[i].pin, memory_order_seq_cst);
 
         if (pin < oldest)
@@ -79,32 +101,38 @@ static uint64_t passed(struct lf_epoch *epoch)
 
 static void release_up_to(struct lf_epoch *epoch, uint64_t number)
 {
-    while (epoch->first && epoch->first->epoch <= number) {
-        struct lf_retired *retired = epoch->first;
+    while (epoch->waiting && epoch->queue[epoch->first].number <= number) {
+        const struct lf_retired due = epoch->queue[epoch->first];
 
-        epoch->first = retired->next;
-        if (!epoch->first)
-            epoch->last = &epoch->first;
+        epoch->first = (epoch->first + 1) & (epoch->room - 1);
         epoch->waiting--;
-        retired->release(epoch, retired);
+        epoch->bytes -= due.bytes;
+        due.release(epoch->owner, due.thing);
     }
+}
+
+static void free_queue(struct lf_epoch *epoch)
+{
+    free(epoch->queue);
+    epoch->queue = NULL;
+    epoch->room = epoch->first = 0;
 }
 
 void lf_epoch_reclaim(struct lf_epoch *epoch)
 {
-    for (int round = 0; round < 2; round++) {
-        if (!epoch->first)
-            return;
+    for (int round = 0; round < 2 && epoch->waiting; round++) {
         epoch->again = false;
         release_up_to(epoch, passed(epoch));
         if (!epoch->again)
-            return;
+            break;
         lf_epoch_publish(epoch); /* what was just unlinked waits for a number of its own */
     }
+    if (!epoch->waiting && epoch->room > ROOM_KEPT)
+        free_queue(epoch);
 }
 
 void lf_epoch_drain(struct lf_epoch *epoch)
 {
-    while (epoch->first)
-        release_up_to(epoch, UINT64_MAX);
+    release_up_to(epoch, UINT64_MAX);
+    free_queue(epoch);
 }

@@ -19,47 +19,51 @@
 /* Ours. */
 enum { LF_READERS_MAX = 64 };
 
-struct lf_epoch;
-
-/* Stands first in whatever is to be freed later, so that retiring needs no memory. */
-struct lf_retired {
-    struct lf_retired *next;
-    uint64_t epoch;
-    void (*release)(struct lf_epoch *epoch, struct lf_retired *retired);
-};
+#define LF_ASLEEP UINT64_MAX
 
 struct lf_reader {
     _Alignas(64) _Atomic(uint64_t) pin; /* LF_ASLEEP or the number seen */
 };
 
+/* Frees a thing that nobody sees any more; may retire something else. `owner` is the one of the epoch. */
+typedef void (*lf_release)(void *owner, void *thing);
+
+struct lf_retired {
+    uint64_t number;
+    void *thing;
+    lf_release release;
+    size_t bytes;
+};
+
 struct lf_epoch {
     struct lf_reader readers[LF_READERS_MAX];
     _Alignas(64) _Atomic(uint64_t) current;
-    struct lf_retired *first; /* by rising epoch; the writer's alone, as all below */
-    struct lf_retired **last;
-    size_t waiting;
+    unsigned count;            /* of readers; the writer's alone, as all below */
+    struct lf_retired *queue;  /* a ring, by rising number */
+    size_t room, first;        /* `room` is a power of two or 0 */
+    size_t waiting, bytes;
     bool again; /* a release retired something that only a further number lets go */
     void *owner;
 };
 
-#define LF_ASLEEP UINT64_MAX
-
-void lf_epoch_init(struct lf_epoch *epoch, void *owner);
+/* Readers are 0 to readers - 1. */
+void lf_epoch_init(struct lf_epoch *epoch, unsigned readers, void *owner);
 
 /* For readers. Returns the number that this reader sees from now until it pins again or sleeps. */
 uint64_t lf_epoch_pin(struct lf_epoch *epoch, unsigned reader);
 void lf_epoch_sleep(struct lf_epoch *epoch, unsigned reader);
 
 /* For readers: the newest number, not pinned. */
-uint64_t lf_epoch_newest(struct lf_epoch *epoch);
+uint64_t lf_epoch_newest(const struct lf_epoch *epoch);
 
-/* For the writer. `publish` makes the next number the current one. `retire` has `release` called once every reader has
- * passed `number`, which must not fall from one call to the next. `reclaim` calls what is due. `drain` calls everything;
- * no reader may be left. */
+/* For the writer. `publish` makes the next number the current one. `reserve` makes room for `more` things to retire, false
+ * where there is no memory. `retire` takes one of these places: `release` is called once every reader has passed the next
+ * number; `bytes` is what that frees, about. A release that is called may retire one thing without a reservation.
+ * `reclaim` calls what is due. `drain` calls everything and frees the queue; no reader may be left. */
 uint64_t lf_epoch_next(const struct lf_epoch *epoch);
 void lf_epoch_publish(struct lf_epoch *epoch);
-void lf_epoch_retire(struct lf_epoch *epoch, struct lf_retired *retired, uint64_t number,
-                     void (*release)(struct lf_epoch *, struct lf_retired *));
+bool lf_epoch_reserve(struct lf_epoch *epoch, size_t more);
+void lf_epoch_retire(struct lf_epoch *epoch, void *thing, size_t bytes, lf_release release);
 void lf_epoch_reclaim(struct lf_epoch *epoch);
 void lf_epoch_drain(struct lf_epoch *epoch);
 

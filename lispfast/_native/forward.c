@@ -68,13 +68,13 @@ static uint32_t price(uint32_t flow, const struct lf_locator *locator)
 }
 
 /* Among the usable locators of priority `best`; equal shares where no weight is above 0. */
-static void choose_by_weight(struct lf_view view, const struct lf_verdict *verdict, uint32_t flow, unsigned best,
+static void choose_by_weight(struct lf_view view, const struct lf_locators *locators, uint32_t flow, unsigned best,
                              bool weighted, struct lf_route *route)
 {
     uint64_t lowest = 0, weight_of_lowest = 0;
 
-    for (unsigned i = 0; i < verdict->count; i++) {
-        const struct lf_locator *locator = &verdict->locators[i];
+    for (unsigned i = 0; i < locators->count; i++) {
+        const struct lf_locator *locator = &locators->locator[i];
         const struct lf_source *source = locator->priority == best ? usable_source(view, locator) : NULL;
         uint64_t weight = weighted ? locator->weight : 1;
 
@@ -92,14 +92,14 @@ static void choose_by_weight(struct lf_view view, const struct lf_verdict *verdi
     }
 }
 
-static void choose(struct lf_view view, const struct lf_verdict *verdict, const struct lf_packet *packet,
+static void choose(struct lf_view view, const struct lf_locators *locators, const struct lf_packet *packet,
                    struct lf_route *route)
 {
     unsigned best = PRIORITY_NEVER, usable = 0;
     bool weighted = false;
 
-    for (unsigned i = 0; i < verdict->count; i++) {
-        const struct lf_locator *locator = &verdict->locators[i];
+    for (unsigned i = 0; i < locators->count; i++) {
+        const struct lf_locator *locator = &locators->locator[i];
         const struct lf_source *source = locator->priority <= best ? usable_source(view, locator) : NULL;
 
         if (!source)
@@ -115,7 +115,7 @@ static void choose(struct lf_view view, const struct lf_verdict *verdict, const 
         weighted = weighted || locator->weight;
     }
     if (usable > 1)
-        choose_by_weight(view, verdict, lf_flow_hash(packet), best, weighted, route);
+        choose_by_weight(view, locators, lf_flow_hash(packet), best, weighted, route);
 }
 
 struct lf_route lf_forward_matched(struct lf_view view, const struct lf_match *match, const struct lf_packet *packet)
@@ -126,8 +126,8 @@ struct lf_route lf_forward_matched(struct lf_view view, const struct lf_match *m
         return route;
     route.kind = match->verdict->kind;
     route.reject_code = match->verdict->reject_code;
-    if (route.kind == LF_ENCAPSULATE)
-        choose(view, match->verdict, packet, &route);
+    if (match->locators)
+        choose(view, match->locators, packet, &route);
     return route;
 }
 

@@ -20,10 +20,11 @@ struct tally {
 static void settle(const struct lf_worker *worker, struct tally *tally)
 {
     if (tally->packets && tally->match.prefix) {
-        struct lf_usage *usage = &tally->match.prefix->usage[worker->number];
+        struct lf_usage *usage = lf_table_usage_of(worker->table, tally->match.prefix, worker->number);
 
         lf_count(&usage->packets_in, tally->packets);
         lf_count(&usage->bytes_in, tally->bytes);
+        lf_usage_changed(usage, worker->now_ms);
     }
     tally->packets = tally->bytes = 0;
 }
@@ -32,9 +33,9 @@ static size_t way_back(const struct lf_match *match)
 {
     size_t least = 65535;
 
-    for (unsigned i = 0; match->verdict && i < match->verdict->count; i++)
-        if (match->verdict->locators[i].mtu < least)
-            least = match->verdict->locators[i].mtu;
+    for (unsigned i = 0; match->locators && i < match->locators->count; i++)
+        if (match->locators->locator[i].mtu < least)
+            least = match->locators->locator[i].mtu;
     return least < LEAST_MTU + OUTER_MAX ? LEAST_MTU : least - OUTER_MAX;
 }
 

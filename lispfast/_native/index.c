@@ -1,13 +1,11 @@
 #include "index.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /* Ours. */
 enum { CELLS_MIN = 64 };
 
 struct lf_cells {
-    struct lf_retired retired;
     size_t mask;
     _Atomic(struct lf_entry *) cell[];
 };
@@ -19,40 +17,31 @@ static struct lf_cells *load_cells(const struct lf_index *index)
     return atomic_load_explicit(&index->cells, memory_order_acquire);
 }
 
-static uint64_t mix(uint64_t a, uint64_t b)
+static size_t hash(const struct lf_index *index, uint32_t key)
 {
-    a = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
-    return a ^ a >> 32;
+    uint64_t mixed = (index->seed ^ key) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (size_t)((mixed ^ mixed >> 29) * UINT64_C(0xd6e8feb86659fd93) >> 32);
 }
 
-static uint64_t key_hash(const struct lf_index *index, const struct lf_key *key)
+static size_t cells_size(size_t count)
 {
-    uint64_t hash = mix(index->seed, (uint64_t)key->iid << 16 | (uint64_t)key->family << 8 | key->length);
-
-    hash = mix(hash, key->high);
-    hash = mix(hash, key->low);
-    return mix(hash, index->seed >> 7);
-}
-
-static bool key_equal(const struct lf_key *a, const struct lf_key *b)
-{
-    return a->high == b->high && a->low == b->low && a->iid == b->iid && a->family == b->family &&
-           a->length == b->length;
+    return sizeof(struct lf_cells) + count * sizeof(_Atomic(struct lf_entry *));
 }
 
 static struct lf_cells *cells_new(size_t count)
 {
-    struct lf_cells *cells = calloc(1, sizeof *cells + count * sizeof cells->cell[0]);
+    struct lf_cells *cells = calloc(1, cells_size(count));
 
     if (cells)
         cells->mask = count - 1;
     return cells;
 }
 
-static void cells_release(struct lf_epoch *epoch, struct lf_retired *retired)
+static void free_cells(void *owner, void *cells)
 {
-    (void)epoch;
-    free(retired);
+    (void)owner;
+    free(cells);
 }
 
 bool lf_index_init(struct lf_index *index, uint64_t seed)
@@ -70,24 +59,21 @@ void lf_index_free(struct lf_index *index)
     free(load_cells(index));
 }
 
-struct lf_entry *lf_index_find(const struct lf_index *index, const struct lf_key *key)
+struct lf_entry *lf_index_find(const struct lf_index *index, uint32_t key)
 {
     const struct lf_cells *cells = load_cells(index);
-    uint64_t hash = key_hash(index, key);
 
-    for (size_t at = hash & cells->mask;; at = (at + 1) & cells->mask) {
+    for (size_t at = hash(index, key) & cells->mask;; at = (at + 1) & cells->mask) {
         struct lf_entry *entry = atomic_load_explicit(&cells->cell[at], memory_order_acquire);
 
-        if (!entry)
-            return NULL;
-        if (entry != &removed && entry->hash == hash && key_equal(&entry->key, key))
+        if (!entry || (entry != &removed && entry->key == key))
             return entry;
     }
 }
 
-static void place(struct lf_cells *cells, struct lf_entry *entry)
+static void place(const struct lf_index *index, struct lf_cells *cells, struct lf_entry *entry)
 {
-    size_t at = entry->hash & cells->mask;
+    size_t at = hash(index, entry->key) & cells->mask;
 
     while (atomic_load_explicit(&cells->cell[at], memory_order_relaxed))
         at = (at + 1) & cells->mask;
@@ -105,7 +91,7 @@ bool lf_index_reserve(struct lf_index *index, struct lf_epoch *epoch, size_t mor
     while (count < (index->live + more) * 4)
         count *= 2;
 
-    struct lf_cells *cells = cells_new(count);
+    struct lf_cells *cells = lf_epoch_reserve(epoch, 1) ? cells_new(count) : NULL;
 
     if (!cells)
         return false;
@@ -113,18 +99,17 @@ bool lf_index_reserve(struct lf_index *index, struct lf_epoch *epoch, size_t mor
         struct lf_entry *entry = atomic_load_explicit(&old->cell[at], memory_order_relaxed);
 
         if (entry && entry != &removed)
-            place(cells, entry);
+            place(index, cells, entry);
     }
     index->used = index->live;
     atomic_store_explicit(&index->cells, cells, memory_order_release);
-    lf_epoch_retire(epoch, &old->retired, lf_epoch_next(epoch), cells_release);
+    lf_epoch_retire(epoch, old, cells_size(old->mask + 1), free_cells);
     return true;
 }
 
 void lf_index_insert(struct lf_index *index, struct lf_entry *entry)
 {
-    entry->hash = key_hash(index, &entry->key);
-    place(load_cells(index), entry);
+    place(index, load_cells(index), entry);
     index->live++;
     index->used++;
 }
@@ -132,7 +117,7 @@ void lf_index_insert(struct lf_index *index, struct lf_entry *entry)
 void lf_index_remove(struct lf_index *index, struct lf_entry *entry)
 {
     struct lf_cells *cells = load_cells(index);
-    size_t at = entry->hash & cells->mask;
+    size_t at = hash(index, entry->key) & cells->mask;
 
     while (atomic_load_explicit(&cells->cell[at], memory_order_relaxed) != entry)
         at = (at + 1) & cells->mask;

@@ -1,4 +1,4 @@
-/* A hash table of pointers by key, read without locks beside one writer that inserts, removes and grows. */
+/* A hash table of pointers by number, read without locks beside one writer that inserts, removes and grows. */
 #ifndef LF_INDEX_H
 #define LF_INDEX_H
 
@@ -9,21 +9,9 @@
 
 #include "epoch.h"
 
-/* Prefix bits as numbers (see address.h), host bits zero. `length` above 128 names other things than prefixes. */
-struct lf_key {
-    uint64_t high;
-    uint64_t low;
-    uint32_t iid;
-    uint8_t family;
-    uint8_t length;
-    uint16_t zero;
-};
-
 /* Stands first in whatever an index holds. */
 struct lf_entry {
-    struct lf_retired retired;
-    struct lf_key key;
-    uint64_t hash;
+    uint32_t key;
 };
 
 struct lf_cells;
@@ -35,14 +23,14 @@ struct lf_index {
     size_t used; /* entries and removed ones that still stop a probe */
 };
 
-/* False where there is no memory. The seed keeps strangers from choosing EIDs that collide. */
+/* False where there is no memory. The seed keeps strangers from choosing numbers that collide. */
 bool lf_index_init(struct lf_index *index, uint64_t seed);
 
 /* No reader may be left, and nothing of the index retired; the entries are the caller's to free first. */
 void lf_index_free(struct lf_index *index);
 
-/* For readers with a pin and for the writer. */
-struct lf_entry *lf_index_find(const struct lf_index *index, const struct lf_key *key);
+/* For readers with a pin and for the writer. NULL where there is none. */
+struct lf_entry *lf_index_find(const struct lf_index *index, uint32_t key);
 
 /* For the writer. `reserve` makes room for `more` insertions, which then cannot fail; false where there is no memory.
  * `remove` takes the entry out; readers may hold it until they pass. */

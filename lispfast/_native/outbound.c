@@ -99,7 +99,7 @@ static void dispatch(struct lf_worker *worker, const struct lf_frame *frame, str
         reason = LF_MAPPING_REJECT;
     }
     lf_worker_drop(worker, reason, 1);
-    lf_count(&route->prefix->usage[worker->number].drops, 1);
+    lf_usage_drop(lf_table_usage_of(worker->table, route->prefix, worker->number), 1, worker->now_ms);
 }
 
 static void forward(struct lf_worker *worker, struct lf_frame *frame)

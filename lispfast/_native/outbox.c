@@ -74,8 +74,8 @@ static void address_message(struct lf_outbox_message *message, const struct lf_w
 
 static bool same_way(const struct lf_way *a, const struct lf_way *b)
 {
-    return a->locator == b->locator && a->source == b->source && a->tos == b->tos && a->ttl == b->ttl &&
-           a->port == b->port;
+    return a->locator == b->locator && a->source == b->source && a->usage == b->usage && a->tos == b->tos &&
+           a->ttl == b->ttl && a->port == b->port;
 }
 
 /* Without traffic class and TTL: a flow that changes them, as ECN does, has its newest run here all the same, and joins no

@@ -35,12 +35,13 @@ static void settle(const struct sending *sending, const struct lf_run *run, unsi
     lf_count(&run->way.usage->packets, datagrams);
     lf_count(&run->way.usage->bytes, inner);
     atomic_store_explicit(&run->way.usage->last_ms, sending->now_ms, memory_order_relaxed);
+    lf_usage_changed(run->way.usage, sending->now_ms);
 }
 
 static void lose(const struct sending *sending, const struct lf_run *run, unsigned datagrams, enum lf_reason reason)
 {
     lf_count(&sending->outbox->counters->drops[reason], datagrams);
-    lf_count(&run->way.usage->drops, datagrams);
+    lf_usage_drop(run->way.usage, datagrams, sending->now_ms);
 }
 
 /* How many errors there were about datagrams that had left before. */

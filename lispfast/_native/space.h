@@ -1,42 +1,48 @@
-/* Which prefix lengths an instance-ID has in a family: what a lookup has to try. */
+/* The prefixes of one instance-ID and family: a chain of roots of their trie. */
 #ifndef LF_SPACE_H
 #define LF_SPACE_H
 
-#include "address.h"
 #include "index.h"
+#include "trie.h"
+#include "version.h"
 
-/* Ours. */
-enum { LF_SPACE_LENGTH = 255, LF_SPACE_WORDS = 3 };
+struct lf_space;
+
+struct lf_root {
+    struct lf_version version;
+    lf_trie trie;
+    struct lf_space *space;
+};
 
 struct lf_space {
     struct lf_entry entry;
-    _Atomic(uint64_t) lengths[LF_SPACE_WORDS]; /* a bit for each length that some prefix has */
-    size_t prefixes;                           /* the writer's alone, as below */
-    size_t count[129];
+    uint8_t family;
+    lf_chain roots; /* of struct lf_root; none before the first transaction */
+    size_t prefixes; /* of the newest root; the writer's alone, as below */
+    /* What the transaction in hand does here: its prefixes that come and go (a list of changes by their place from 1 on, see
+     * changes.h), and the root that it makes. */
+    uint32_t first, coming, going;
+    struct lf_root *made;
+    struct lf_space *next;
 };
 
-/* The space of a key's instance-ID and family, NULL where no prefix stands in it. */
+/* NULL where no prefix stands in it. */
 struct lf_space *lf_space_find(const struct lf_index *index, uint32_t iid, uint8_t family);
 
-/* The longest length present that is at most `length`, -1 for none. */
-int lf_space_longest(const struct lf_space *space, int length);
-
-/* For the writer. `add` and `drop` count one prefix of a length; `make` finds the space or makes an empty one, NULL where
- * there is no memory; it needs room reserved in the index. */
+/* For the writer: an empty space that is not there yet, in the index, which has room; NULL where there is no memory. */
 struct lf_space *lf_space_make(struct lf_index *index, uint32_t iid, uint8_t family);
-void lf_space_add(struct lf_space *space, unsigned length);
-void lf_space_drop(struct lf_space *space, unsigned length);
 
-/* The key of a prefix of an address: its bits masked to `length`. */
-static inline struct lf_key lf_key_make(uint32_t iid, const struct lf_address *address, unsigned length)
+static inline lf_trie lf_space_trie(const struct lf_space *space, uint64_t pin)
 {
-    struct lf_key key = {.iid = iid, .family = address->family, .length = (uint8_t)length};
+    const struct lf_version *version = space ? lf_chain_at(&space->roots, pin) : NULL;
 
-    if (length > 0)
-        key.high = lf_address_high(address) & (length >= 64 ? UINT64_MAX : ~(UINT64_MAX >> length));
-    if (length > 64)
-        key.low = lf_address_low(address) & (length >= 128 ? UINT64_MAX : ~(UINT64_MAX >> (length - 64)));
-    return key;
+    return version ? ((const struct lf_root *)version)->trie : LF_TRIE_EMPTY;
+}
+
+/* For the writer: the newest. */
+static inline lf_trie lf_space_newest(const struct lf_space *space)
+{
+    return lf_space_trie(space, UINT64_MAX);
 }
 
 #endif

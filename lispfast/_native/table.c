@@ -2,9 +2,7 @@
 #include "table.h"
 
 #include <stdlib.h>
-
-#include "space.h"
-#include "version.h"
+#include <string.h>
 
 struct lf_table *lf_table_new(unsigned workers, uint64_t seed)
 {
@@ -12,22 +10,32 @@ struct lf_table *lf_table_new(unsigned workers, uint64_t seed)
 
     if (workers > LF_READERS_MAX || posix_memalign((void **)&table, 64, sizeof *table))
         return NULL;
-    lf_epoch_init(&table->epoch, table);
-    for (unsigned i = 0; i < LF_SLOTS; i++)
-        atomic_init(&table->slots[i], NULL);
-    atomic_init(&table->locals, NULL);
-    table->workers = workers;
-    table->transactions = 0;
-    if (!lf_index_init(&table->index, seed)) {
+    memset(table, 0, sizeof *table);
+    lf_epoch_init(&table->epoch, workers, table);
+    lf_blocks_init(&table->blocks);
+    if (!lf_index_init(&table->spaces, seed) || !lf_index_init(&table->sets, seed) ||
+        !lf_prefixes_init(&table->prefixes, workers)) {
+        lf_index_free(&table->spaces);
+        lf_index_free(&table->sets);
         free(table);
         return NULL;
     }
     return table;
 }
 
-static struct lf_version *newest(const lf_chain *chain)
+static void free_prefixes(struct lf_table *table)
 {
-    return atomic_load_explicit(chain, memory_order_acquire);
+    for (uint32_t value = 1; value < table->prefixes.fresh; value++) {
+        struct lf_prefix *prefix = lf_prefix_at(&table->prefixes, value);
+        struct lf_verdict_version *version;
+
+        if (!prefix->key.family)
+            continue;
+        version = (struct lf_verdict_version *)lf_chain_newest(&prefix->verdicts);
+        if (version->verdict.set && --version->verdict.set->references == 0 && !version->verdict.set->entry.key)
+            lf_set_free(version->verdict.set);
+        lf_prefix_version_free(prefix, version);
+    }
 }
 
 void lf_table_free(struct lf_table *table)
@@ -38,99 +46,131 @@ void lf_table_free(struct lf_table *table)
     if (!table)
         return;
     lf_epoch_drain(&table->epoch);
-    while ((entry = lf_index_next(&table->index, &cell))) {
-        if (entry->key.length <= 128)
-            free(newest(&((struct lf_prefix *)entry)->verdicts));
+    free_prefixes(table);
+    while ((entry = lf_index_next(&table->sets, &cell)))
+        lf_set_free((struct lf_set *)entry);
+    cell = 0;
+    while ((entry = lf_index_next(&table->spaces, &cell))) {
+        free(lf_chain_newest(&((struct lf_space *)entry)->roots));
         free(entry);
     }
     for (unsigned i = 0; i < LF_SLOTS; i++)
-        free(newest(&table->slots[i]));
-    lf_locals_version_free(newest(&table->locals));
-    lf_index_free(&table->index);
+        free(lf_chain_newest(&table->slots[i]));
+
+    struct lf_locals_version *locals = (struct lf_locals_version *)lf_chain_newest(&table->locals);
+
+    if (locals)
+        lf_locals_free(locals->locals);
+    free(locals);
+    lf_prefixes_free(&table->prefixes);
+    lf_blocks_close(&table->blocks);
+    lf_index_free(&table->spaces);
+    lf_index_free(&table->sets);
     free(table);
 }
 
-/* The version that a pin shows. A reader never goes past the first that is old enough, so the writer may cut the chain
- * behind it. */
-static const struct lf_version *at_pin(const lf_chain *chain, uint64_t pin)
+static struct lf_match match_of(struct lf_view view, struct lf_prefix *prefix)
 {
-    const struct lf_version *version = newest(chain);
+    const struct lf_version *version = lf_chain_at(&prefix->verdicts, view.pin);
+    const struct lf_verdict *verdict = &((const struct lf_verdict_version *)version)->verdict;
 
-    while (version && version->born > pin)
-        version = version->older;
-    return version;
+    return (struct lf_match){
+        .prefix = prefix, .verdict = verdict, .locators = verdict->set ? lf_set_at(verdict->set, view.pin) : NULL};
+}
+
+struct lf_match lf_table_match(struct lf_view view, uint32_t value)
+{
+    return value ? match_of(view, lf_prefix_at(&view.table->prefixes, value)) : (struct lf_match){0};
+}
+
+static lf_trie trie_of(struct lf_view view, uint32_t iid, uint8_t family)
+{
+    return lf_space_trie(lf_space_find(&view.table->spaces, iid, family), view.pin);
 }
 
 struct lf_match lf_table_lookup(struct lf_view view, uint32_t iid, const struct lf_address *address)
 {
-    const struct lf_space *space = lf_space_find(&view.table->index, iid, address->family);
-    int length = address->family == 4 ? 32 : 128;
+    const lf_trie trie = trie_of(view, iid, address->family);
+    const struct lf_bits bits = {.high = lf_address_high(address), .low = lf_address_low(address)};
 
-    if (!space)
-        return (struct lf_match){0};
-    while ((length = lf_space_longest(space, length)) >= 0) {
-        const struct lf_key key = lf_key_make(iid, address, (unsigned)length);
-        struct lf_prefix *prefix = (struct lf_prefix *)lf_index_find(&view.table->index, &key);
+    return lf_table_match(view, address->family == 4 ? lf_trie_find4(trie, (uint32_t)(bits.high >> 32))
+                                                     : lf_trie_find6(trie, bits));
+}
 
-        if (prefix) {
-            const struct lf_verdict_version *version =
-                (const struct lf_verdict_version *)at_pin(&prefix->verdicts, view.pin);
+void lf_table_find4(struct lf_view view, uint32_t iid, const uint32_t *addresses, uint32_t *values, size_t count)
+{
+    lf_trie_batch4(trie_of(view, iid, 4), addresses, values, count);
+}
 
-            if (version && version->verdict.kind != LF_ABSENT)
-                return (struct lf_match){.prefix = prefix, .verdict = &version->verdict};
-        }
-        length--;
-    }
-    return (struct lf_match){0};
+void lf_table_find6(struct lf_view view, uint32_t iid, const struct lf_bits *addresses, uint32_t *values, size_t count)
+{
+    lf_trie_batch6(trie_of(view, iid, 6), addresses, values, count);
+}
+
+struct lf_prefix *lf_table_prefix(const struct lf_table *table, uint32_t value)
+{
+    return value ? lf_prefix_at(&table->prefixes, value) : NULL;
 }
 
 const struct lf_locals *lf_table_locals(struct lf_view view)
 {
-    const struct lf_version *version = at_pin(&view.table->locals, view.pin);
+    const struct lf_version *version = lf_chain_at(&view.table->locals, view.pin);
 
     return version ? ((const struct lf_locals_version *)version)->locals : NULL;
 }
 
 const struct lf_source *lf_table_source(struct lf_view view, unsigned slot)
 {
-    const struct lf_source *source = (const struct lf_source *)at_pin(&view.table->slots[slot], view.pin);
+    const struct lf_source *source = (const struct lf_source *)lf_chain_at(&view.table->slots[slot], view.pin);
 
     return source && source->address.family ? source : NULL;
 }
 
-const struct lf_prefix *lf_table_next(const struct lf_table *table, size_t *cell)
+size_t lf_table_walk(const struct lf_table *table, uint32_t *from, struct lf_row *rows, size_t room)
 {
-    const struct lf_entry *entry;
+    const struct lf_view view = lf_table_view(table);
+    uint32_t value = *from ? *from : 1;
+    size_t count = 0;
 
-    while ((entry = lf_index_next(&table->index, cell))) {
-        const struct lf_prefix *prefix = (const struct lf_prefix *)entry;
-
-        if (entry->key.length > 128)
-            continue;
-
-        const struct lf_verdict_version *version = (const struct lf_verdict_version *)newest(&prefix->verdicts);
-
-        if (version && version->verdict.kind != LF_ABSENT)
-            return prefix;
-    }
-    return NULL;
+    for (; value < table->prefixes.fresh && count < room; value++)
+        if (lf_prefix_stands(lf_prefix_at(&table->prefixes, value)))
+            rows[count++] = (struct lf_row){.value = value, .match = lf_table_match(view, value)};
+    *from = value;
+    return count;
 }
 
-struct lf_use lf_prefix_use(const struct lf_prefix *prefix, unsigned workers)
+size_t lf_table_usage(const struct lf_table *table, uint64_t since_ms, uint32_t *from, struct lf_usage_row *rows,
+                      size_t room)
 {
-    struct lf_use sum = {0};
+    const uint64_t since = since_ms ? since_ms : 1;
+    uint32_t value = *from ? *from : 1;
+    size_t count = 0;
 
-    for (unsigned i = 0; i < workers; i++) {
-        const struct lf_usage *usage = &prefix->usage[i];
-        uint64_t last = atomic_load_explicit(&usage->last_ms, memory_order_relaxed);
+    while (value < table->prefixes.fresh && count < room) {
+        const uint32_t group = value & ~(uint32_t)(LF_USAGE_GROUP - 1), end = group + LF_USAGE_GROUP;
 
-        sum.packets += atomic_load_explicit(&usage->packets, memory_order_relaxed);
-        sum.packets_in += atomic_load_explicit(&usage->packets_in, memory_order_relaxed);
-        sum.bytes_in += atomic_load_explicit(&usage->bytes_in, memory_order_relaxed);
-        sum.bytes += atomic_load_explicit(&usage->bytes, memory_order_relaxed);
-        sum.drops += atomic_load_explicit(&usage->drops, memory_order_relaxed);
-        if (last > sum.last_ms)
-            sum.last_ms = last;
+        if (lf_prefix_group_used(&table->prefixes, group) < since) {
+            value = end;
+            continue;
+        }
+        for (; value < end && value < table->prefixes.fresh && count < room; value++) {
+            const struct lf_prefix *prefix = lf_prefix_at(&table->prefixes, value);
+            const struct lf_use use = lf_prefix_use(&table->prefixes, value);
+
+            if (use.used_ms >= since && lf_prefix_stands(prefix))
+                rows[count++] = (struct lf_usage_row){.value = value, .key = prefix->key, .use = use};
+        }
     }
-    return sum;
+    *from = value;
+    return count;
+}
+
+struct lf_use lf_table_use(const struct lf_table *table, const struct lf_prefix *prefix)
+{
+    return lf_prefix_use(&table->prefixes, lf_prefix_value(prefix));
+}
+
+struct lf_use lf_table_left(const struct lf_table *table)
+{
+    return table->prefixes.left;
 }

@@ -1,54 +1,29 @@
-/* The shared table: EID-prefix -> verdict by instance-ID, our own EIDs, source-RLOC slots.
+/* The shared table: EID-prefix -> verdict by instance-ID, locator-sets, our own EIDs, source-RLOC slots.
  *
  * One writer (transaction.h), readers without locks. Each thing that changes is a chain of versions, newest first; a
- * reader takes the newest version that is not newer than its pin, so it sees all of a transaction or none of it.
+ * reader takes the newest version that is not newer than its pin, so it sees all of a transaction or none of it. From an
+ * address to where its packets go:
+ *
+ *   instance-ID and family -> space -> root of its trie -> number -> prefix -> verdict -> locator-set -> locators
+ *                                    \ chain                        \ chain              \ chain
  */
 #ifndef LF_TABLE_H
 #define LF_TABLE_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "address.h"
+#include "blocks.h"
 #include "epoch.h"
 #include "index.h"
 #include "locals.h"
-
-/* Ours. */
-enum { LF_SLOTS = 64 }; /* model/forwarding.py: SOURCE_SLOTS */
-
-enum lf_kind { LF_ENCAPSULATE, LF_NATIVE, LF_REJECT, LF_DROP, LF_RESOLVE, LF_ABSENT };
-
-/* model/encapsulation.py: Encapsulation. */
-enum lf_form { LF_FORM_LISP, LF_FORM_LISP_GPE, LF_FORM_VXLAN_GPE, LF_FORMS };
-
-struct lf_locator {
-    struct lf_address address;
-    uint8_t slot;
-    uint8_t priority;
-    uint8_t weight;
-    uint8_t header[8]; /* what stands in front of the inner packet; of the GPE forms without the next protocol */
-    uint8_t form;      /* enum lf_form */
-    uint16_t port;
-    uint16_t mtu; /* of the path, outer headers included */
-};
-
-struct lf_verdict {
-    enum lf_kind kind;
-    unsigned reject_code; /* lf_icmp_unreachable */
-    unsigned count;
-    struct lf_locator locators[];
-};
-
-struct lf_version {
-    struct lf_retired retired;
-    uint64_t born;
-    struct lf_version *older;
-};
-
-typedef _Atomic(struct lf_version *) lf_chain;
+#include "locators.h"
+#include "prefixes.h"
+#include "space.h"
+#include "trie.h"
+#include "version.h"
 
 /* What a source slot holds: family 0 is empty, ifindex 0 leaves the interface to the kernel. */
 struct lf_source {
@@ -57,31 +32,19 @@ struct lf_source {
     uint32_t ifindex;
 };
 
-/* The use of a prefix as one worker counts it: only that worker writes. */
-struct lf_usage {
-    _Atomic(uint64_t) packets, bytes; /* out */
-    _Atomic(uint64_t) packets_in, bytes_in;
-    _Atomic(uint64_t) drops;
-    _Atomic(uint64_t) last_ms; /* of the last packet out; monotonic clock, 0 for never */
-};
-
-struct lf_space;
-
-/* A prefix keeps this, and its counters with it, while it lives, whatever replaces its verdict. */
-struct lf_prefix {
-    struct lf_entry entry;
-    lf_chain verdicts;
-    struct lf_space *space;
-    uint64_t touched; /* the transaction that named it last; the writer's alone */
-    struct lf_usage usage[];
+struct lf_locals_version {
+    struct lf_version version;
+    struct lf_locals *locals;
 };
 
 struct lf_table {
     struct lf_epoch epoch;
-    struct lf_index index;
-    lf_chain slots[LF_SLOTS];
-    lf_chain locals;
-    unsigned workers;
+    struct lf_index spaces; /* of struct lf_space */
+    struct lf_prefixes prefixes;
+    lf_chain slots[LF_SLOTS]; /* of struct lf_source */
+    lf_chain locals;          /* of struct lf_locals_version */
+    struct lf_index sets;     /* of struct lf_set; the writer's alone, as below */
+    struct lf_blocks blocks;
     uint64_t transactions;
 };
 
@@ -97,13 +60,28 @@ struct lf_view {
     uint64_t pin;
 };
 
+/* For the writer, which needs no pin: the table as it is until the next transaction. */
+static inline struct lf_view lf_table_view(const struct lf_table *table)
+{
+    return (struct lf_view){.table = table, .pin = lf_epoch_newest(&table->epoch)};
+}
+
 struct lf_match {
-    struct lf_prefix *prefix; /* NULL where nothing matched */
+    struct lf_prefix *prefix; /* all three NULL where nothing matched */
     const struct lf_verdict *verdict;
+    const struct lf_locators *locators; /* NULL unless the verdict encapsulates */
 };
 
 /* Longest-prefix match within the instance-ID. */
 struct lf_match lf_table_lookup(struct lf_view view, uint32_t iid, const struct lf_address *address);
+
+/* The same for many addresses of a family, IPv4 as numbers: `values` are the numbers of the prefixes, 0 for no match. */
+void lf_table_find4(struct lf_view view, uint32_t iid, const uint32_t *addresses, uint32_t *values, size_t count);
+void lf_table_find6(struct lf_view view, uint32_t iid, const struct lf_bits *addresses, uint32_t *values, size_t count);
+
+/* The prefix with a number from above, NULL for 0; and what stands there for a view that matched it. */
+struct lf_prefix *lf_table_prefix(const struct lf_table *table, uint32_t value);
+struct lf_match lf_table_match(struct lf_view view, uint32_t value);
 
 /* NULL for the empty set. */
 const struct lf_locals *lf_table_locals(struct lf_view view);
@@ -111,11 +89,34 @@ const struct lf_locals *lf_table_locals(struct lf_view view);
 /* NULL for an empty slot. */
 const struct lf_source *lf_table_source(struct lf_view view, unsigned slot);
 
-/* For the writer: the prefixes that are there, one call each; `cell` starts at 0, NULL ends. `use` sums the workers. */
-struct lf_use {
-    uint64_t packets, bytes, packets_in, bytes_in, drops, last_ms;
+/* Where a worker counts the use of a prefix. */
+static inline struct lf_usage *lf_table_usage_of(const struct lf_table *table, const struct lf_prefix *prefix,
+                                                 unsigned worker)
+{
+    return lf_prefix_usage(&table->prefixes, lf_prefix_value(prefix), worker);
+}
+
+/* For the writer, in slices: up to `room` of the prefixes that stand, with what the newest number shows, by rising number.
+ * `*from` starts at 0 and is where to go on. Fewer than `room`: that was all. A prefix that stands all the while comes up
+ * once, whatever is committed between the slices. */
+struct lf_row {
+    uint32_t value;
+    struct lf_match match;
 };
-const struct lf_prefix *lf_table_next(const struct lf_table *table, size_t *cell);
-struct lf_use lf_prefix_use(const struct lf_prefix *prefix, unsigned workers);
+size_t lf_table_walk(const struct lf_table *table, uint32_t *from, struct lf_row *rows, size_t room);
+
+/* For the writer, in the same way: the prefixes whose counters changed at `since_ms` or later, all that were ever used for 0.
+ * A worker's clock is that of its batch, so a reading asks from some batches before the one before it. */
+struct lf_usage_row {
+    uint32_t value;
+    struct lf_key key;
+    struct lf_use use;
+};
+size_t lf_table_usage(const struct lf_table *table, uint64_t since_ms, uint32_t *from, struct lf_usage_row *rows,
+                      size_t room);
+
+/* For the writer: how one prefix was used, and all that are gone together. */
+struct lf_use lf_table_use(const struct lf_table *table, const struct lf_prefix *prefix);
+struct lf_use lf_table_left(const struct lf_table *table);
 
 #endif

@@ -1,7 +1,8 @@
-/* A change of the table, built up and then committed: all of it or none. */
+/* A change of the table: a packed transaction (packed.h) is applied as a whole or not at all. */
 #ifndef LF_TRANSACTION_H
 #define LF_TRANSACTION_H
 
+#include "packed.h"
 #include "table.h"
 
 enum lf_error {
@@ -13,11 +14,26 @@ enum lf_error {
     LF_LOCATORS_EMPTY,
     LF_SLOT_RANGE, /* no such source slot */
     LF_SLOT_TWICE,
-    LF_WAITING, /* too much waits to be freed and the workers do not pass */
+    LF_WAITING,     /* too much waits to be freed and the workers do not pass */
+    LF_SET_UNKNOWN, /* named by a put or withdrawn, and neither there nor in the transaction */
+    LF_SET_TWICE,
+    LF_SET_IN_USE, /* withdrawn while a prefix refers to it */
+    LF_FULL,       /* LF_VALUE_MAX prefixes stand or wait to be freed */
+    LF_MALFORMED,  /* not a packed transaction */
 };
 
-/* Which part of the transaction an error is about; `item` counts from 0 within it. */
-enum lf_part { LF_PART_NONE, LF_PART_PUT, LF_PART_WITHDRAW, LF_PART_LOCAL, LF_PART_SOURCE };
+/* Which part of the transaction an error is about; `item` counts from 0 within it, of the buffer it is the offset of the
+ * record. */
+enum lf_part {
+    LF_PART_NONE,
+    LF_PART_PUT,
+    LF_PART_WITHDRAW,
+    LF_PART_LOCAL,
+    LF_PART_SOURCE,
+    LF_PART_SET,
+    LF_PART_SET_WITHDRAWAL,
+    LF_PART_BUFFER,
+};
 
 struct lf_problem {
     enum lf_error error;
@@ -25,31 +41,15 @@ struct lf_problem {
     size_t item;
 };
 
-struct lf_transaction;
+/* Ours. What waits to be freed, in things and in bytes: beyond it a commit is refused, unless nothing else waits. At a thousand
+ * commits a second of a prefix each that is minutes of a worker that does not pass. */
+enum { LF_WAITING_MAX = 1 << 20, LF_WAITING_BYTES = 64 << 20 };
 
-/* An empty transaction; NULL where there is no memory. Ended by lf_table_commit or lf_transaction_free. */
-struct lf_transaction *lf_transaction_new(const struct lf_table *table);
-void lf_transaction_free(struct lf_transaction *transaction);
+/* For the writer. With an error the table is as it was before. The buffer must not change meanwhile; it may lie anywhere and
+ * is not needed afterwards. Before it returns, whatever all readers have passed is freed. */
+struct lf_problem lf_table_commit_packed(struct lf_table *table, const void *buffer, size_t length);
 
-/* Sets or replaces the verdict of a prefix: returns it with its kind, code and count set, the caller fills the locators.
- * NULL where there is no memory. */
-struct lf_verdict *lf_transaction_put(struct lf_transaction *transaction, uint32_t iid,
-                                      const struct lf_address *network, unsigned length, enum lf_kind kind,
-                                      unsigned reject_code, unsigned locators);
-
-/* False where there is no memory. `local` replaces the set of our own EIDs; an address without a family empties a slot. */
-bool lf_transaction_withdraw(struct lf_transaction *transaction, uint32_t iid, const struct lf_address *network,
-                             unsigned length);
-bool lf_transaction_local(struct lf_transaction *transaction, const struct lf_eid *eids, size_t count);
-bool lf_transaction_source(struct lf_transaction *transaction, unsigned slot, const struct lf_address *address,
-                           uint32_t ifindex);
-
-/* Applies and frees the transaction, whatever comes of it. With an error the table is as it was before. For the writer.
- * Before it returns, whatever all readers have passed is freed. */
-struct lf_problem lf_table_commit(struct lf_table *table, struct lf_transaction *transaction);
-
-/* For the writer: how much waits to be freed. Where it is above LF_WAITING_MAX, commit refuses. */
-enum { LF_WAITING_MAX = 1 << 20 };
+/* For the writer: frees what it can; how many things still wait to be freed. */
 size_t lf_table_reclaim(struct lf_table *table);
 
 const char *lf_error_text(enum lf_error error);

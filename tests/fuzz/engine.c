@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "checksum.h"
 #include "packet.h"
 
@@ -44,15 +45,18 @@ static struct lf_address eid(unsigned node, unsigned flow)
     return address4(10, (uint8_t)node, 0, (uint8_t)(flow + 1));
 }
 
+static struct lf_problem commit(struct node *node, struct change *change)
+{
+    return lf_engine_commit_packed(node->engine, change->buffer, change_end(change));
+}
+
 static void start(struct node *node, unsigned number, unsigned queues, uint16_t port)
 {
     const struct lf_options options = {.port = port, .source_ports = 16};
-    struct lf_eid eids[FLOWS];
+    struct change change;
 
     node->port = port;
     node->queues = queues;
-    for (unsigned i = 0; i < FLOWS; i++)
-        eids[i] = (struct lf_eid){.address = eid(number, i)};
     for (unsigned i = 0; i < queues; i++) {
         int pair[2];
 
@@ -61,35 +65,39 @@ static void start(struct node *node, unsigned number, unsigned queues, uint16_t 
         node->inside[i] = pair[1];
     }
     node->engine = lf_engine_new(node->inside, queues, &options);
+    change_begin(&change);
+    for (unsigned i = 0; i < FLOWS; i++) {
+        const struct lf_address address = eid(number, i);
 
-    struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
-
-    CHECK(lf_transaction_local(transaction, eids, FLOWS));
-    CHECK(lf_engine_commit(node->engine, transaction).error == LF_OK);
+        change_local(&change, &address, 0);
+    }
+    CHECK(commit(node, &change).error == LF_OK);
     CHECK(lf_engine_start(node->engine) == 0);
 }
 
 static void move(struct node *node, unsigned step)
 {
-    struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
     const struct lf_address source = address4(127, 0, 0, (uint8_t)(1 + step % 4));
+    struct change change;
 
-    CHECK(lf_transaction_source(transaction, 0, &source, 0));
-    CHECK(lf_engine_commit(node->engine, transaction).error == LF_OK);
+    change_begin(&change);
+    change_source(&change, 0, &source, 0);
+    CHECK(commit(node, &change).error == LF_OK);
 }
 
 /* False where the mapping is, or is not, there already. */
 static bool map(struct node *node, const struct lf_address *destination, uint16_t port, bool there)
 {
-    struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
-    struct lf_locator locator = {
+    const struct lf_locator locator = {
         .address = address4(127, 0, 0, 1), .port = port, .mtu = 1500, .priority = 1, .weight = 1};
+    struct change change;
 
+    change_begin(&change);
     if (there)
-        lf_transaction_put(transaction, 0, destination, 32, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;
+        change_put(&change, 0, destination, 32, &locator);
     else
-        CHECK(lf_transaction_withdraw(transaction, 0, destination, 32));
-    return lf_engine_commit(node->engine, transaction).error == LF_OK;
+        change_withdraw(&change, 0, destination, 32);
+    return commit(node, &change).error == LF_OK;
 }
 
 static void send_packet(struct node *from, unsigned flow, uint32_t number)
@@ -153,14 +161,14 @@ static void read_counters(struct node *node)
     struct lf_address address;
     uint64_t last;
     uint32_t place = 0;
-    size_t cell = 0;
-    const struct lf_prefix *prefix;
+    uint32_t from = 0;
+    struct lf_usage_row row;
 
     (void)lf_engine_totals(node->engine);
     while (lf_engine_peer(node->engine, &place, &address, &last))
         CHECK(address.family == 4);
-    while ((prefix = lf_table_next(lf_engine_table(node->engine), &cell)))
-        CHECK(lf_prefix_use(prefix, lf_engine_workers(node->engine)).drops == 0);
+    while (lf_table_usage(lf_engine_table(node->engine), 0, &from, &row, 1))
+        CHECK(row.use.drops == 0 && row.use.used_ms >= row.use.last_ms);
 }
 
 static void run(struct node *a, struct node *b, unsigned packets)

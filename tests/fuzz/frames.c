@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "checksum.h"
 #include "frame.h"
 #include "packet.h"
@@ -64,36 +65,32 @@ static struct lf_address eid(unsigned version, unsigned node, unsigned host)
     return lf_address_make((uint8_t)version, version == 4 ? v4 : v6);
 }
 
-static struct lf_transaction *begin(struct node *node)
+static void commit(struct node *node, struct change *change)
 {
-    struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(node->engine));
-
-    CHECK(transaction);
-    return transaction;
-}
-
-static void commit(struct node *node, struct lf_transaction *transaction)
-{
-    CHECK(lf_engine_commit(node->engine, transaction).error == LF_OK);
+    CHECK(lf_engine_commit_packed(node->engine, change->buffer, change_end(change)).error == LF_OK);
 }
 
 static void set_locals(struct node *node, unsigned number)
 {
-    struct lf_eid eids[2] = {{.address = eid(4, number, 1)}, {.address = eid(6, number, 1)}};
-    struct lf_transaction *transaction = begin(node);
+    const struct lf_address v4 = eid(4, number, 1), v6 = eid(6, number, 1);
+    struct change change;
 
-    CHECK(lf_transaction_local(transaction, eids, 2));
-    commit(node, transaction);
+    change_begin(&change);
+    change_local(&change, &v4, 0);
+    change_local(&change, &v6, 0);
+    commit(node, &change);
 }
 
 static void move(struct node *node, unsigned step)
 {
     const uint8_t loopback[4] = {127, 0, 0, (uint8_t)(1 + step % 4)}, loopback6[16] = {[15] = 1};
     const struct lf_address v4 = lf_address_make(4, loopback), v6 = lf_address_make(6, loopback6);
-    struct lf_transaction *transaction = begin(node);
+    struct change change;
 
-    CHECK(lf_transaction_source(transaction, 0, &v4, 0) && lf_transaction_source(transaction, 1, &v6, 0));
-    commit(node, transaction);
+    change_begin(&change);
+    change_source(&change, 0, &v4, 0);
+    change_source(&change, 1, &v6, 0);
+    commit(node, &change);
 }
 
 /* IPv4 goes over IPv4 and IPv6 over IPv6, so that each flow is on one socket of the receiver. */
@@ -102,21 +99,24 @@ static void map(struct node *node, unsigned version, uint16_t port, bool there)
     const struct lf_address destination = eid(version, 2, 1);
     const uint8_t loopback[4] = {127, 0, 0, 1}, loopback6[16] = {[15] = 1};
     const bool gpe = chance(2);
-    struct lf_transaction *transaction = begin(node);
+    const struct lf_locator locator = {
+        .address = lf_address_make((uint8_t)version, version == 4 ? loopback : loopback6),
+        .slot = version == 6,
+        .port = port,
+        .mtu = 1500,
+        .form = gpe ? LF_FORM_LISP_GPE : LF_FORM_LISP,
+        .header = {gpe ? 0x04 : 0},
+        .priority = 1,
+        .weight = 1,
+    };
+    struct change change;
 
+    change_begin(&change);
     if (there)
-        lf_transaction_put(transaction, 0, &destination, version == 4 ? 32 : 128, LF_ENCAPSULATE, 0, 1)->locators[0] =
-            (struct lf_locator){.address = lf_address_make((uint8_t)version, version == 4 ? loopback : loopback6),
-                                .slot = version == 6,
-                                .port = port,
-                                .mtu = 1500,
-                                .form = gpe ? LF_FORM_LISP_GPE : LF_FORM_LISP,
-                                .header = {gpe ? 0x04 : 0},
-                                .priority = 1,
-                                .weight = 1};
+        change_put(&change, 0, &destination, version == 4 ? 32 : 128, &locator);
     else
-        CHECK(lf_transaction_withdraw(transaction, 0, &destination, version == 4 ? 32 : 128));
-    commit(node, transaction);
+        change_withdraw(&change, 0, &destination, version == 4 ? 32 : 128);
+    commit(node, &change);
 }
 
 static void start(struct node *node, unsigned number, unsigned queues, uint16_t port)
@@ -279,14 +279,14 @@ static void read_counters(struct node *node, bool punts)
     struct lf_punt punt;
     uint64_t last;
     uint32_t place = 0;
-    size_t cell = 0;
-    const struct lf_prefix *prefix;
+    uint32_t from = 0;
+    struct lf_usage_row row;
 
     (void)lf_engine_totals(node->engine);
     while (lf_engine_peer(node->engine, &place, &address, &last))
         CHECK(address.family == 4 || address.family == 6);
-    while ((prefix = lf_table_next(lf_engine_table(node->engine), &cell)))
-        CHECK(lf_prefix_use(prefix, lf_engine_workers(node->engine)).drops == 0);
+    while (lf_table_usage(lf_engine_table(node->engine), 0, &from, &row, 1))
+        CHECK(row.use.drops == 0 && row.use.used_ms >= row.use.last_ms);
     if (!punts)
         return;
     lf_engine_punt_rearm(node->engine);

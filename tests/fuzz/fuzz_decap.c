@@ -2,9 +2,9 @@
  * odd for VXLAN-GPE, the outer traffic class and TTL, then the datagram. */
 #include "fuzz.h"
 
+#include "change.h"
 #include "decap.h"
 #include "encap.h"
-#include "transaction.h"
 
 enum { DATAGRAM_MAX = 65535, SHIMS = 8 * 1024, INSTANCE = 7 };
 
@@ -12,12 +12,14 @@ static struct lf_table *make_table(void)
 {
     static const uint8_t here4[] = {10, 9, 0, 1}, here6[16] = {0xfd, 9, [15] = 1};
     struct lf_table *table = lf_table_new(1, 1);
-    struct lf_transaction *transaction = lf_transaction_new(table);
-    struct lf_eid eids[3] = {{lf_address_make(4, here4), 0}, {lf_address_make(6, here6), 0}};
+    const struct lf_address v4 = lf_address_make(4, here4), v6 = lf_address_make(6, here6);
+    static struct change change;
 
-    eids[2] = (struct lf_eid){lf_address_make(4, here4), INSTANCE};
-    CHECK(lf_transaction_local(transaction, eids, 3));
-    CHECK(lf_table_commit(table, transaction).error == LF_OK);
+    change_begin(&change);
+    change_local(&change, &v4, 0);
+    change_local(&change, &v6, 0);
+    change_local(&change, &v4, INSTANCE);
+    CHECK(change_commit(&change, table).error == LF_OK);
     return table;
 }
 

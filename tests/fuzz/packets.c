@@ -8,7 +8,7 @@
 #include "decap.h"
 #include "encap.h"
 #include "icmp.h"
-#include "transaction.h"
+#include "change.h"
 
 #define CHECK(condition) \
     do \
@@ -42,17 +42,20 @@ static const uint8_t ours6[16] = {0xfd, 9, [15] = 1}, theirs6[16] = {0xfd, 9, [1
 static struct lf_table *make_table(void)
 {
     struct lf_table *table = lf_table_new(1, 1);
-    struct lf_transaction *transaction = lf_transaction_new(table);
     const struct lf_address here = lf_address_make(4, ours4), there = lf_address_make(4, theirs4);
-    const struct lf_eid eids[] = {{here, 0}, {lf_address_make(6, ours6), 0}, {here, 7}};
+    const struct lf_address here6 = lf_address_make(6, ours6);
     const struct lf_address any4 = {.family = 4}, any6 = {.family = 6};
-    struct lf_locator locator = {.address = there, .port = 4341, .priority = 1, .weight = 1, .mtu = 1500};
+    const struct lf_locator locator = {.address = there, .port = 4341, .priority = 1, .weight = 1, .mtu = 1500};
+    static struct change change;
 
-    lf_transaction_put(transaction, 0, &any4, 0, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;
-    lf_transaction_put(transaction, 0, &any6, 0, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;
-    CHECK(lf_transaction_local(transaction, eids, 3));
-    CHECK(lf_transaction_source(transaction, 0, &here, 0));
-    CHECK(lf_table_commit(table, transaction).error == LF_OK);
+    change_begin(&change);
+    change_put(&change, 0, &any4, 0, &locator);
+    change_put(&change, 0, &any6, 0, &locator);
+    change_local(&change, &here, 0);
+    change_local(&change, &here6, 0);
+    change_local(&change, &here, 7);
+    change_source(&change, 0, &here, 0);
+    CHECK(change_commit(&change, table).error == LF_OK);
     return table;
 }
 

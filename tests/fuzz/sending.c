@@ -259,7 +259,7 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout)
 
 static struct lf_udp udp;
 static struct lf_counters counters;
-static struct lf_usage usage[FLOWS];
+static _Alignas(LF_USAGE_PAGE) struct lf_usage usage[FLOWS];
 static struct lf_locator locators[LOCATORS];
 static struct lf_source sources[DEVICES];
 static struct lf_way ways[FLOWS];

@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "change.h"
+
 enum { WORKERS = 2, PATIENCE_MS = 10000, PACKET = 28 };
 
 #define CHECK(condition) \
@@ -150,16 +152,18 @@ static void lack(uint16_t port, unsigned family)
 {
     const struct lf_options wanted = options(port);
     const uint8_t near[4] = {10, 0, 0, 1}, far[4] = {10, 0, 0, 2};
-    const struct lf_eid eid = {.address = lf_address_make(4, near)};
-    const struct lf_address destination = lf_address_make(4, far), source = loopback(family);
+    const struct lf_address eid = lf_address_make(4, near), destination = lf_address_make(4, far);
+    const struct lf_address source = loopback(family);
+    const struct lf_locator locator = {.address = source, .port = 9, .mtu = 1500, .priority = 1, .weight = 1};
+    static struct change change;
     const uint8_t packet[PACKET] = {0x45, [3] = PACKET, [8] = 64, [9] = 17, [12] = 10, [15] = 1, [16] = 10, [19] = 2};
     struct lf_engine *engine = lf_engine_new(tuns, WORKERS, &wanted);
-    struct lf_transaction *transaction = lf_transaction_new(lf_engine_table(engine));
 
-    CHECK(lf_transaction_local(transaction, &eid, 1) && lf_transaction_source(transaction, 0, &source, 0));
-    lf_transaction_put(transaction, 0, &destination, 32, LF_ENCAPSULATE, 0, 1)->locators[0] =
-        (struct lf_locator){.address = source, .port = 9, .mtu = 1500, .priority = 1, .weight = 1};
-    CHECK(lf_engine_commit(engine, transaction).error == LF_OK);
+    change_begin(&change);
+    change_local(&change, &eid, 0);
+    change_source(&change, 0, &source, 0);
+    change_put(&change, 0, &destination, 32, &locator);
+    CHECK(lf_engine_commit_packed(engine, change.buffer, change_end(&change)).error == LF_OK);
     missing = family == 4 ? AF_INET : AF_INET6;
     CHECK(lf_engine_start(engine) == 0);
     CHECK(!lf_engine_has_family(engine, family) && lf_engine_has_family(engine, 10 - family));

@@ -1,14 +1,14 @@
 /* One writer and two readers on one table, under TSan and under ASan. Every transaction gives a set of prefixes, the own
  * EIDs and a source slot the same generation; a reader that sees two of them differ has seen half a transaction. Around
- * them prefixes come and go, so that nodes, lengths and the index itself are made and freed. Usage: table ROUNDS. */
+ * them prefixes come and go, so that pieces of tries and numbers are made and freed. Usage: table ROUNDS. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "transaction.h"
+#include "change.h"
 
-enum { READERS = 2, STEADY = 8, PASSING = 64 };
+enum { READERS = 2, STEADY = 8, PASSING = 64, NAMED = 77 };
 
 #define CHECK(condition) \
     do \
@@ -28,45 +28,53 @@ static struct lf_address eid(unsigned number)
     return lf_address_make(4, bytes);
 }
 
-static void put(struct lf_transaction *transaction, unsigned number, unsigned length, unsigned generation)
+static struct lf_locator locator(unsigned generation)
 {
-    struct lf_address network = eid(number);
-    struct lf_locator locator = {.address = eid(generation), .port = (uint16_t)generation, .priority = 1};
-
-    lf_transaction_put(transaction, 0, &network, length, LF_ENCAPSULATE, 0, 1)->locators[0] = locator;
+    return (struct lf_locator){.address = eid(generation), .port = (uint16_t)generation, .priority = 1};
 }
 
-/* Generation g: the steady prefixes, one local EID and slot 0 say g; the g-th passing prefix comes or goes. Every
- * fourth transaction fails at its last item and must leave no trace. */
+static void pass(struct change *change, const struct lf_address *network, uint8_t length, unsigned generation,
+                 bool there)
+{
+    const struct lf_locator to = locator(generation);
+
+    if (there)
+        change_withdraw(change, 0, network, length);
+    else
+        change_put(change, 0, network, length, &to);
+}
+
+/* Generation g: the steady prefixes, of which half refer to one named set, one local EID and slot 0 say g; the g-th passing
+ * prefix comes or goes. Every fourth transaction fails at its last item and must leave no trace. */
 static void commit(unsigned generation)
 {
-    struct lf_transaction *transaction = lf_transaction_new(table);
-    unsigned passing = generation % PASSING, number = 0x1000 + passing * 256, length = 24 + passing % 9;
-    const struct lf_eid local = {.address = eid(generation), .iid = 0};
-    const struct lf_address source = eid(generation), network = eid(number), stranger = eid(0x900000);
-    bool there = generation / PASSING % 2 != 0, fails = generation % 4 == 3;
+    static struct change change;
+    const unsigned passing = generation % PASSING, number = 0x1000 + passing * 256;
+    const uint8_t length = (uint8_t)(24 + passing % 9);
+    const struct lf_address own = eid(generation), network = eid(number), stranger = eid(0x900000);
+    const bool there = generation / PASSING % 2 != 0, fails = generation % 4 == 3;
+    const struct lf_locator to = locator(fails ? 0xffff : generation);
 
-    for (unsigned i = 0; i < STEADY; i++)
-        put(transaction, i, 32, fails ? 0xffff : generation);
-    if (!there)
-        put(transaction, number, length, generation);
-    else
-        CHECK(lf_transaction_withdraw(transaction, 0, &network, length));
-    CHECK(lf_transaction_local(transaction, &local, 1));
-    CHECK(lf_transaction_source(transaction, 0, &source, generation));
+    change_begin(&change);
+    change_set(&change, NAMED, &to);
+    for (unsigned i = 0; i < STEADY; i++) {
+        const struct lf_address steady = eid(i);
+
+        if (i % 2 == 0)
+            change_put(&change, 0, &steady, 32, &to);
+        else if (generation < 8) /* later the set alone says it */
+            change_put_set(&change, 0, &steady, 32, NAMED);
+    }
+    pass(&change, &network, length, generation, there);
+    change_local(&change, &own, 0);
+    change_source(&change, 0, &own, generation);
     if (fails)
-        CHECK(lf_transaction_withdraw(transaction, 0, &stranger, 32));
-
-    struct lf_problem problem = lf_table_commit(table, transaction);
-
-    CHECK(problem.error == (fails ? LF_PREFIX_ABSENT : LF_OK));
+        change_withdraw(&change, 0, &stranger, 32);
+    CHECK(change_commit(&change, table).error == (fails ? LF_PREFIX_ABSENT : LF_OK));
     if (fails) {
-        transaction = lf_transaction_new(table);
-        if (!there)
-            put(transaction, number, length, generation);
-        else
-            CHECK(lf_transaction_withdraw(transaction, 0, &network, length));
-        CHECK(lf_table_commit(table, transaction).error == LF_OK);
+        change_begin(&change);
+        pass(&change, &network, length, generation, there);
+        CHECK(change_commit(&change, table).error == LF_OK);
     }
 }
 
@@ -86,13 +94,13 @@ static void look(struct lf_view view, unsigned long *seen)
         const struct lf_address address = eid(i);
         const struct lf_match match = lf_table_lookup(view, 0, &address);
 
-        CHECK(match.verdict && match.verdict->locators[0].port == (uint16_t)generation);
+        CHECK(match.locators && match.locators->locator[0].port == (uint16_t)generation);
     }
     for (unsigned i = 0; i < PASSING; i++) {
         const struct lf_address address = eid(0x1000 + i * 256);
         const struct lf_match match = lf_table_lookup(view, 0, &address);
 
-        CHECK(!match.verdict || match.verdict->locators[0].port <= generation + 1);
+        CHECK(!match.locators || match.locators->locator[0].port <= generation + 1);
     }
     ++*seen;
 }

@@ -5,17 +5,21 @@ from __future__ import annotations
 import ctypes as c
 import shutil
 import subprocess
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
 
 from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.units import InstanceId
+
+from .packing import ENCAPSULATE, NATIVELY, RESOLVE, Change, locator_record
+
+__all__ = ["ENCAPSULATE", "NATIVELY", "RESOLVE"]  # the kinds of verdicts
 
 ROOT = Path(__file__).resolve().parents[3]
 NATIVE = ROOT / "lispfast" / "_native"
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Werror"]
-ENCAPSULATE, NATIVELY, REJECT, DROP, RESOLVE = range(5)
 
 
 class CAddress(c.Structure):
@@ -30,10 +34,6 @@ class CAddress(c.Structure):
         return IPv4Address(packed[:4]) if self.family == 4 else IPv6Address(packed)
 
 
-class CEid(c.Structure):
-    _fields_ = [("address", CAddress), ("iid", c.c_uint32)]
-
-
 class CLocator(c.Structure):
     _fields_ = [
         ("address", CAddress),
@@ -46,13 +46,25 @@ class CLocator(c.Structure):
         ("mtu", c.c_uint16),
     ]
 
+    def record(self) -> bytes:
+        """As a packed transaction has it."""
+        header = bytes(self.header)
+        return locator_record(
+            self.address.value(), self.port, self.slot, self.priority, self.weight, self.mtu, self.form, header
+        )
+
 
 class CVerdict(c.Structure):
+    _fields_ = [("set", c.c_void_p), ("value", c.c_uint32), ("kind", c.c_uint8), ("reject_code", c.c_uint8)]
+
+
+class CLocators(c.Structure):
     _fields_ = [
-        ("kind", c.c_int),
-        ("reject_code", c.c_uint),
-        ("count", c.c_uint),
-        ("locators", CLocator * 8),  # as many as `count` says
+        ("born", c.c_uint64),
+        ("older", c.c_void_p),
+        ("count", c.c_uint16),
+        ("inside", c.c_bool),
+        ("locator", CLocator * 8),  # as many as `count` says
     ]
 
 
@@ -61,7 +73,37 @@ class CView(c.Structure):
 
 
 class CMatch(c.Structure):
-    _fields_ = [("prefix", c.c_void_p), ("verdict", c.POINTER(CVerdict))]
+    _fields_ = [("prefix", c.c_void_p), ("verdict", c.POINTER(CVerdict)), ("locators", c.POINTER(CLocators))]
+
+
+class CKey(c.Structure):
+    _fields_ = [
+        ("high", c.c_uint64),
+        ("low", c.c_uint64),
+        ("iid", c.c_uint32),
+        ("family", c.c_uint8),
+        ("length", c.c_uint8),
+        ("mark", c.c_uint16),
+    ]
+
+    def prefix(self) -> EidPrefix:
+        if self.family == 4:
+            return EidPrefix(IPv4Network((self.high >> 32, self.length)), InstanceId(self.iid))
+        return EidPrefix(IPv6Network((self.high << 64 | self.low, self.length)), InstanceId(self.iid))
+
+
+class CUse(c.Structure):
+    _fields_ = [
+        (name, c.c_uint64) for name in ("packets", "bytes", "packets_in", "bytes_in", "drops", "last_ms", "used_ms")
+    ]
+
+
+class CRow(c.Structure):
+    _fields_ = [("value", c.c_uint32), ("match", CMatch)]
+
+
+class CUsageRow(c.Structure):
+    _fields_ = [("value", c.c_uint32), ("key", CKey), ("use", CUse)]
 
 
 class CProblem(c.Structure):
@@ -104,17 +146,14 @@ def build(directory: Path) -> c.CDLL:
     signatures: dict[str, tuple[object, list[object]]] = {
         "lf_table_new": (c.c_void_p, [c.c_uint, c.c_uint64]),
         "lf_table_free": (None, [c.c_void_p]),
-        "lf_table_commit": (CProblem, [c.c_void_p, c.c_void_p]),
+        "lf_table_commit_packed": (CProblem, [c.c_void_p, c.c_char_p, c.c_size_t]),
+        "lf_table_find4": (None, [CView, c.c_uint32, c.c_void_p, c.c_void_p, c.c_size_t]),
+        "lf_table_find6": (None, [CView, c.c_uint32, c.c_void_p, c.c_void_p, c.c_size_t]),
+        "lf_table_walk": (c.c_size_t, [c.c_void_p, c.POINTER(c.c_uint32), c.c_void_p, c.c_size_t]),
+        "lf_table_usage": (c.c_size_t, [c.c_void_p, c.c_uint64, c.POINTER(c.c_uint32), c.c_void_p, c.c_size_t]),
+        "lf_table_left": (CUse, [c.c_void_p]),
         "lf_table_lookup": (CMatch, [CView, c.c_uint32, c.POINTER(CAddress)]),
         "lf_table_reclaim": (c.c_size_t, [c.c_void_p]),
-        "lf_transaction_new": (c.c_void_p, [c.c_void_p]),
-        "lf_transaction_put": (
-            c.POINTER(CVerdict),
-            [c.c_void_p, c.c_uint32, c.POINTER(CAddress), c.c_uint, c.c_int, c.c_uint, c.c_uint],
-        ),
-        "lf_transaction_withdraw": (c.c_bool, [c.c_void_p, c.c_uint32, c.POINTER(CAddress), c.c_uint]),
-        "lf_transaction_local": (c.c_bool, [c.c_void_p, c.POINTER(CEid), c.c_size_t]),
-        "lf_transaction_source": (c.c_bool, [c.c_void_p, c.c_uint, c.POINTER(CAddress), c.c_uint32]),
         "lf_epoch_pin": (c.c_uint64, [c.c_void_p, c.c_uint]),
         "lf_epoch_sleep": (None, [c.c_void_p, c.c_uint]),
         "lf_checksum_add": (c.c_uint64, [c.c_uint64, c.c_char_p, c.c_size_t]),
@@ -149,25 +188,22 @@ class NativeTable:
         sources: dict[int, Address] | None = None,
     ) -> int:
         """Apply; the number of the error, 0 for none."""
-        transaction = self.library.lf_transaction_new(self.table)
+        change = Change()
         for prefix, locators in (put or {}).items():
-            address = CAddress.of(prefix.network.network_address)
-            verdict = self.library.lf_transaction_put(
-                transaction, prefix.iid, address, prefix.length, ENCAPSULATE, 0, len(locators)
-            )
-            if locators:
-                packed = (CLocator * len(locators))(*locators)
-                c.memmove(verdict.contents.locators, packed, c.sizeof(packed))
+            change.put(prefix, change.set([locator.record() for locator in locators]))
         for prefix in withdraw:
-            address = CAddress.of(prefix.network.network_address)
-            self.library.lf_transaction_withdraw(transaction, prefix.iid, address, prefix.length)
+            change.withdraw(prefix)
         if local is not None:
-            eids = (CEid * len(local))(*[CEid(CAddress.of(eid.address), eid.iid) for eid in local])
-            self.library.lf_transaction_local(transaction, eids, len(local))
+            change.local(local)
         for slot, source in (sources or {}).items():
-            self.library.lf_transaction_source(transaction, slot, CAddress.of(source), 0)
-        error: int = self.library.lf_table_commit(self.table, transaction).error
-        return error
+            change.source(slot, source)
+        return self.apply(change).error  # type: ignore[no-any-return]
+
+    def apply(self, change: Change | bytes) -> CProblem:
+        packed = change if isinstance(change, bytes) else change.packed()
+        problem = self.library.lf_table_commit_packed(self.table, packed, len(packed))
+        assert isinstance(problem, CProblem)
+        return problem
 
     def pin(self) -> CView:
         return CView(self.table, self.library.lf_epoch_pin(self.table, 0))
@@ -178,7 +214,19 @@ class NativeTable:
     def lookup(self, eid: Eid, view: CView | None = None) -> int | None:
         """The port of the locator of the longest match, None for no match."""
         match = self.library.lf_table_lookup(view or self.pin(), eid.iid, CAddress.of(eid.address))
-        return match.verdict.contents.locators[0].port if match.verdict else None
+        return match.locators.contents.locator[0].port if match.locators else None
+
+    def walk(self, room: int = 3) -> dict[EidPrefix, tuple[int, tuple[int, ...]]]:
+        """Every prefix that stands, in slices of `room`: the kind of its verdict and its locators' ports."""
+        rows, place, found = (CRow * room)(), c.c_uint32(), {}
+        while count := self.library.lf_table_walk(self.table, place, rows, room):
+            for row in rows[:count]:
+                prefix = c.cast(row.match.prefix, c.POINTER(CKey)).contents.prefix()
+                locators = row.match.locators.contents if row.match.locators else None
+                ports = tuple(each.port for each in locators.locator[: locators.count]) if locators else ()
+                assert prefix not in found
+                found[prefix] = (row.match.verdict.contents.kind, ports)
+        return found
 
 
 def locator(port: int, **fields: int) -> CLocator:

@@ -1,0 +1,104 @@
+#include <stdlib.h>
+
+#include "plan.h"
+
+/* The tries of a transaction: a new root for each space where prefixes come or go. */
+
+/* Ours: from this part of a space on that comes or goes, its trie is made anew: one by one a change copies its way each time,
+ * and all at once is many times faster a prefix. */
+enum { ANEW_MIN = 64, ANEW_PART = 4 };
+
+static struct lf_trie_entry entry_of(const struct lf_prefix *prefix)
+{
+    return (struct lf_trie_entry){.bits = {.high = prefix->key.high, .low = prefix->key.low},
+                                  .value = lf_prefix_value(prefix),
+                                  .length = prefix->key.length};
+}
+
+/* What a visit of the old trie gathers. */
+struct gathering {
+    const struct lf_prefixes *prefixes;
+    bool all; /* nothing leaves */
+    struct lf_trie_entry *end;
+};
+
+static bool gather(void *context, const struct lf_trie_entry *entry)
+{
+    struct gathering *gathering = context;
+
+    if (gathering->all || lf_prefix_at(gathering->prefixes, entry->value)->key.mark != LF_LEAVING)
+        *gathering->end++ = *entry;
+    return true;
+}
+
+static bool make_anew(struct lf_plan *plan, struct lf_trie_edit *edit, struct lf_space *space, lf_trie *trie)
+{
+    const struct lf_prefixes *prefixes = &plan->table->prefixes;
+    const lf_trie old = lf_space_newest(space);
+    struct lf_trie_entry *entries = malloc((space->prefixes + space->coming + 1) * sizeof *entries);
+    struct gathering gathering = {.prefixes = prefixes, .all = space->going == 0, .end = entries};
+    bool made;
+
+    if (!entries)
+        return false;
+    lf_trie_walk(space->family, old, gather, &gathering);
+    for (uint32_t at = space->first; at; at = plan->changes[at - 1].next) {
+        const struct lf_prefix *prefix = lf_prefix_at(prefixes, plan->changes[at - 1].value);
+
+        if (prefix->key.mark == LF_FRESH)
+            *gathering.end++ = entry_of(prefix);
+    }
+    made = lf_trie_build(edit, trie, entries, (size_t)(gathering.end - entries)) && lf_trie_drop(edit, old);
+    free(entries);
+    return made;
+}
+
+static bool change_one_by_one(struct lf_plan *plan, struct lf_trie_edit *edit, struct lf_space *space, lf_trie *trie)
+{
+    for (uint32_t at = space->first; at; at = plan->changes[at - 1].next) {
+        const struct lf_prefix *prefix = lf_prefix_at(&plan->table->prefixes, plan->changes[at - 1].value);
+        const struct lf_trie_entry entry = entry_of(prefix);
+
+        if (!(prefix->key.mark == LF_FRESH ? lf_trie_put(edit, trie, &entry)
+                                           : lf_trie_take(edit, trie, entry.bits, entry.length)))
+            return false;
+    }
+    return true;
+}
+
+static bool make_root(struct lf_plan *plan, struct lf_space *space)
+{
+    struct lf_trie_edit *edit = &plan->edits[space->family == 6];
+    const size_t changes = (size_t)space->coming + space->going;
+    lf_trie trie = lf_space_newest(space);
+    bool made;
+
+    if (!edit->number) {
+        lf_trie_edit_begin(edit, &plan->table->blocks, space->family,
+                           plan->table->transactions * 2 + (space->family == 6));
+        plan->retiring++;
+    }
+    if (changes >= ANEW_MIN && changes * ANEW_PART >= space->prefixes)
+        made = make_anew(plan, edit, space, &trie);
+    else
+        made = change_one_by_one(plan, edit, space, &trie);
+    space->made = made ? malloc(sizeof *space->made) : NULL;
+    if (!space->made)
+        return false;
+    *space->made = (struct lf_root){.trie = trie, .space = space};
+    plan->retiring++;
+    return true;
+}
+
+bool lf_plan_roots(struct lf_plan *plan)
+{
+    for (struct lf_space *space = plan->spaces; space; space = space->next)
+        if (!make_root(plan, space))
+            return false;
+    for (unsigned i = 0; i < 2; i++) {
+        plan->pieces[i] = plan->edits[i].number ? malloc(sizeof *plan->pieces[i]) : NULL;
+        if (plan->edits[i].number && !plan->pieces[i])
+            return false;
+    }
+    return true;
+}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 from lispfast.manage.protocol import decode_answer, encode_request
@@ -23,8 +23,11 @@ def ask(path: str, noun: str) -> dict[str, object]:
     return last
 
 
-def ask_in_parts(path: str, noun: str) -> Iterator[dict[str, object]]:
-    """The same for a noun whose answer comes in parts: each of them, and last what ends the answer."""
+def ask_in_parts(path: str, noun: str) -> Generator[dict[str, object], None, None]:
+    """The same for a noun whose answer comes in parts: each of them, and last what ends the answer.
+
+    Closing the generator ends the conversation.
+    """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
             sock.settimeout(TIMEOUT_S)

@@ -101,3 +101,15 @@ def test_more_specifics_stand_behind_their_prefix():
 def test_the_hole_of_an_empty_map_is_everything():
     assert PrefixMap().hole(Eid(ip_address("10.1.2.3"))) == EidPrefix.parse("0.0.0.0/0")
     assert PrefixMap().hole(Eid(ip_address("2001:db8::1"), 7)) == EidPrefix.parse("::/0", 7)
+
+
+@given(st.sets(prefixes(), max_size=12), prefixes(), st.integers(1, 5))
+def test_slices_are_the_whole_in_its_order_whether_the_place_to_go_on_from_is_there_or_not(keys, start, room):
+    found = map_of(keys)
+    whole = list(found)
+    slices = [found.after(None, room)]
+    while slices[-1]:
+        slices.append(found.after(slices[-1][-1], room))
+    assert [key for some in slices for key in some] == whole
+    beyond = map_of({*keys, start})
+    assert found.after(start, room) == beyond.after(start, room)

@@ -15,6 +15,9 @@ from lispfast.model.units import InstanceId, Seconds, WireMtu
 SOURCE_SLOTS = 64
 """Source-RLOC slots of a data plane: interfaces times families, with room to spare."""
 
+LOCATOR_SET_MAX = (1 << 31) - 1
+"""The highest id of a locator-set."""
+
 
 class RejectCode(IntEnum):
     """Which ICMP destination unreachable answers a rejected packet, named by meaning for both families."""
@@ -75,6 +78,21 @@ Verdict = Encapsulate | Native | Reject | Drop | Resolve
 
 
 @dataclass(frozen=True, slots=True)
+class LocatorSet:
+    """A locator-set under an id of the writer's choice, 1 to LOCATOR_SET_MAX, which is replaced for all who name it."""
+
+    id: int
+    locators: tuple[ForwardingLocator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncapsulateSet:
+    """Encapsulate to the locators of the set with this id, whatever they are at the time."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SourceRloc:
     """What a source slot holds from now on; `address` None empties it and packets that need it are dropped."""
 
@@ -90,12 +108,17 @@ class Transaction:
     `put` sets or replaces the verdict of a prefix, `withdraw` removes prefixes (one that is not there is an error),
     `local` replaces the set of our own EIDs when it is not None, `sources` stores source-RLOC slots. A prefix stands in
     `put` and `withdraw` together at most once.
+
+    `sets` sets or replaces the locators of locator-sets, which `put` may name at once; `withdraw_sets` removes some. To
+    name a set that is not there is an error, and so is to remove one that a prefix still names after the transaction.
     """
 
-    put: tuple[tuple[EidPrefix, Verdict], ...] = ()
+    put: tuple[tuple[EidPrefix, Verdict | EncapsulateSet], ...] = ()
     withdraw: tuple[EidPrefix, ...] = ()
     local: tuple[Eid, ...] | None = None
     sources: tuple[SourceRloc, ...] = ()
+    sets: tuple[LocatorSet, ...] = ()
+    withdraw_sets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +164,12 @@ class PrefixTraffic:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """A reading of the data plane's use: by prefix, and the outer sources that packets came from with their age."""
+    """A reading of the data plane's use: by prefix, and the outer sources that packets came from with their age.
+
+    `prefixes` are those used since an earlier reading, each with its counters up to now; who is not there was not used
+    since. `reading` names this reading to the data plane that made it.
+    """
 
     prefixes: dict[EidPrefix, PrefixTraffic]
     outer_sources: dict[Address, Seconds]
+    reading: int = 0

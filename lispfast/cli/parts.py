@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 View = dict[str, Any]
 
 
 class Answer:
-    """Iterates once over the items that the parts have under `key`; `end` is what ends the answer, empty before."""
+    """Iterates once over the items that the parts have under `key`; `end` is what ends the answer, empty before.
 
-    def __init__(self, views: Iterable[dict[str, object]], key: str) -> None:
+    Making one waits for the first part, so that nothing is printed where there is no answer.
+    """
+
+    def __init__(self, views: Iterator[dict[str, object]], key: str) -> None:
+        self._latest: View = next(views)
         self._views = views
         self._key = key
         self.end: View = {}
 
     def __iter__(self) -> Iterator[View]:
-        before: View | None = None
         for view in self._views:
-            if before is not None:
-                yield from before[self._key]
-            before = view
-        self.end = before or {}
+            yield from self._latest[self._key]
+            self._latest = view
+        self.end = self._latest
 
     def json(self) -> Iterator[str]:
         """One object: the items as a list under the key, a line each, and the keys of the end."""

@@ -133,14 +133,17 @@ def test_an_answer_that_breaks_off_is_a_sentence_and_status_1(
     assert "prefixes\n" not in printed.out
 
 
-def test_a_map_servers_refusal_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [["check"], ["map-cache", "--table"], ["map-cache", "--table", "--json"]])
+def test_a_map_servers_refusal_is_all_that_is_printed(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def ask_in_parts(path: str, noun: str) -> Iterator[dict[str, object]]:
         raise ControlError("this daemon is a Map-Server, which has no data plane")
         yield {}
 
     monkeypatch.setattr(ctl, "ask_in_parts", ask_in_parts)
-    assert ctl.main(["check"]) == Exit.FAULT
-    assert capsys.readouterr().err == "lispctl: this daemon is a Map-Server, which has no data plane\n"
+    assert ctl.main(words) == Exit.FAULT
+    assert capsys.readouterr() == ("", "lispctl: this daemon is a Map-Server, which has no data plane\n")
 
 
 def test_the_map_cache_without_table_is_the_control_planes(

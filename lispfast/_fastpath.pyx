@@ -334,9 +334,8 @@ cdef class Engine(_Table):
         return punts
 
     def traffic(self, uint64_t since=0):
-        reading = lf_engine_now_ms()
-        return Traffic(self.usage(max(1, since - _OVERLAP_MS) if since > _OVERLAP_MS else 0), self._outer_sources(),
-                       reading)
+        cdef uint64_t reading = lf_engine_now_ms()
+        return Traffic(self.usage(since - _OVERLAP_MS if since > _OVERLAP_MS else 0), self._outer_sources(), reading)
 
     cdef dict _outer_sources(self):
         cdef uint32_t place = 0

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lispfast.model.addresses import DATA_PORT
+from lispfast.model.addresses import DATA_PORT, Address, EidPrefix
 from lispfast.model.errors import HostError
-from lispfast.model.forwarding import Punt, Traffic, Transaction
+from lispfast.model.forwarding import PrefixTraffic, Punt, Traffic, Transaction, Verdict
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
+from lispfast.model.units import InstanceId
 
 
 class DataPlane(Protocol):
@@ -28,14 +29,29 @@ class DataPlane(Protocol):
     def commit(self, transaction: Transaction) -> None:
         """Apply all of it or none; DataPlaneError names what is wrong with it."""
 
+    def commit_packed(self, buffer: bytes) -> None:
+        """The same of a packed transaction (see packed.py)."""
+
+    def lookup(self, address: Address, iid: InstanceId) -> tuple[EidPrefix, Verdict] | None:
+        """The longest match, found as packets find it; a locator-set by its locators."""
+
+    def rows(self, start: int, room: int) -> tuple[list[tuple[int, EidPrefix, Verdict, PrefixTraffic]], int]:
+        """Up to `room` prefixes of the table by rising number from `start` on, and where to go on; fewer: that was all.
+
+        A prefix keeps its number, so one that stands all the while comes once, whatever is committed in between.
+        """
+
     def punt_fileno(self) -> int:
         """A file descriptor that is readable while punts wait."""
 
     def take_punts(self) -> list[Punt]:
         """Every punt that waits, oldest first."""
 
-    def traffic(self) -> Traffic:
-        """How each prefix of the table was used, and whom packets came from."""
+    def traffic(self, since: int = 0) -> Traffic:
+        """How the prefixes were used that were used since an earlier `reading`, and whom packets came from.
+
+        Everything that was ever used for 0. What was used shortly before that reading may come once more.
+        """
 
     def drops(self) -> Mapping[DataReason, int]:
         """Dropped packets by reason since the start, reasons without a drop included."""

@@ -8,8 +8,10 @@ from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.outbox import Outbox
 from lispfast.control.policy import Outlook, native, verdict
 from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Encapsulate, Reject, Resolve, Transaction, Verdict
+from lispfast.model.forwarding import Encapsulate, PrefixTraffic, Reject, Resolve, Traffic, Transaction, Verdict
 from lispfast.model.settings import Settings
+
+UNUSED = PrefixTraffic(0, 0, 0, None)
 
 
 def local_eids(settings: Settings) -> tuple[Eid, ...]:
@@ -29,6 +31,7 @@ class ForwardingTable:
         self._asks = bool(settings.map_resolvers)
         self._proxies = frozenset(proxy.address for proxy in settings.proxy_etrs)
         self._installed: dict[EidPrefix, Verdict] = {}
+        self._uses: dict[EidPrefix, PrefixTraffic] = {}
         self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
         self._defaults = {
             EidPrefix.parse("0.0.0.0/0" if entry.prefix.version == 4 else "::/0", entry.prefix.iid)
@@ -55,6 +58,14 @@ class ForwardingTable:
         if rloc in self._proxies:
             self.touch(prefix for prefix, standing in self._installed.items() if _names(standing, rloc))
 
+    def handle_traffic(self, traffic: Traffic) -> None:
+        """Note how prefixes were used that stand in the table; the others are as they were."""
+        self._uses.update((prefix, use) for prefix, use in traffic.prefixes.items() if prefix in self._installed)
+
+    def use(self, prefix: EidPrefix) -> PrefixTraffic:
+        """How a prefix was used while it stood, as heard last: `idle` was true then."""
+        return self._uses.get(prefix, UNUSED)
+
     def flush(self, outlook: Outlook) -> None:
         """Commit the differences of what was touched, in one transaction."""
         put, withdraw = [], []
@@ -64,6 +75,7 @@ class ForwardingTable:
             if wanted is None and standing is not None:
                 withdraw.append(prefix)
                 del self._installed[prefix]
+                self._uses.pop(prefix, None)
             elif wanted is not None and wanted != standing:
                 put.append((prefix, wanted))
                 self._installed[prefix] = wanted

@@ -61,7 +61,6 @@ class MobileNode:
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
-        self.traffic = Traffic({}, {})
         self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
         self._running = False
@@ -108,7 +107,7 @@ class MobileNode:
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """Note which prefixes are in use, and who sends to us."""
-        self.traffic = traffic
+        self.table.handle_traffic(traffic)
         self.cache.handle_traffic(traffic, now)
         self.solicitor.handle_traffic(traffic, now)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from lispfast.control.map_cache import Entry
 from lispfast.control.policy import Outlook, usable_locators
 from lispfast.control.registrar import Registration
-from lispfast.model.forwarding import PrefixTraffic
 from lispfast.model.mapping import Locator
 from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator
 from lispfast.model.underlay import Interface
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from lispfast.control.mobile_node import MobileNode
 
 View = dict[str, object]
-
-UNUSED = PrefixTraffic(0, 0, 0, None)
 
 
 def status(node: MobileNode, now: Seconds) -> View:
@@ -100,7 +97,7 @@ def _interface(interface: Interface) -> View:
 def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> View:
     idle = node.cache.idle(entry.prefix, now)
     usable = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
-    use = node.traffic.prefixes.get(entry.prefix, UNUSED)
+    use = node.table.use(entry.prefix)
     return {
         "eid_prefix": str(entry.prefix),
         "uptime": _ago(max(entry.learned, node.started), now),

@@ -42,7 +42,7 @@ class Role(Protocol):
         """The networks that the host is attached to are now these."""
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
-        """How the data plane was used up to now; given before `handle_underlay` and `handle_timeout`."""
+        """How the data plane was used since it was given last; given before `handle_underlay` and `handle_timeout`."""
 
     def handle_timeout(self, now: Seconds) -> None:
         """A deadline may have passed; safe to call at any time."""

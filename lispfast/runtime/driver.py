@@ -28,6 +28,7 @@ class Driver:
         self._effector = effector
         self._dataplane = dataplane
         self._log = log
+        self._reading = 0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -82,7 +83,9 @@ class Driver:
 
     def _traffic(self) -> None:
         if self._dataplane is not None:
-            self._role.handle_traffic(self._dataplane.traffic(), self._now())
+            traffic = self._dataplane.traffic(self._reading)
+            self._reading = traffic.reading
+            self._role.handle_traffic(traffic, self._now())
 
     def _step(self, step: Callable[[], None]) -> None:
         at = time.time()

@@ -11,6 +11,7 @@ from lispfast.control.ratelimit import RateLimiter
 from lispfast.dataplane import DataPlane
 from lispfast.model.errors import HostError
 from lispfast.model.units import Seconds
+from lispfast.packed import pack
 
 WARN_INTERVAL, WARN_BURST = Seconds(10.0), 5
 """Ours: of each kind of failure a few lines at once, then one in ten seconds; the core's own events tell the rest."""
@@ -57,7 +58,7 @@ class Effector:
                 case Commit(transaction):
                     if self._dataplane is None:
                         raise TypeError("this role has no data plane to commit to")
-                    self._dataplane.commit(transaction)
+                    self._dataplane.commit_packed(pack(transaction))
                 case Persist(key, value):
                     self._persist(key, value)
 

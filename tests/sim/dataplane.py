@@ -47,6 +47,8 @@ class SlowDataPlane:
         self._punted: dict[Eid, Seconds] = {}
         self._used: dict[EidPrefix, tuple[int, Seconds]] = {}
         self._came: Counter[EidPrefix] = Counter()
+        self._reading = 0
+        self._changed: dict[EidPrefix, int] = {}  # the reading after which a prefix was used last
         self._outer: dict[Address, Seconds] = {}
 
     def commit(self, transaction: Transaction) -> None:
@@ -55,6 +57,7 @@ class SlowDataPlane:
         for prefix in transaction.withdraw:
             self._used.pop(prefix, None)
             self._came.pop(prefix, None)
+            self._changed.pop(prefix, None)
         staged, self._stage = self._stage, []
         for at, packet in staged:
             if self.clock() - at > STAGE_AGE:
@@ -78,6 +81,7 @@ class SlowDataPlane:
         found = self.table.match(Eid(packet.source, InstanceId(packet.iid)))
         if found is not None:
             self._came[found[0]] += 1
+            self._changed[found[0]] = self._reading
         self.delivered.append((self.clock(), packet))
 
     def take_punts(self) -> list[Punt]:
@@ -85,15 +89,17 @@ class SlowDataPlane:
         punts, self.punts = self.punts, []
         return punts
 
-    def traffic(self) -> Traffic:
-        """How the table was used."""
+    def traffic(self, since: int = 0) -> Traffic:
+        """How the prefixes were used that were used since an earlier reading."""
+        self._reading += 1
         prefixes = {}
-        for prefix in self.table.verdicts:
+        for prefix in [prefix for prefix, reading in self._changed.items() if reading >= since]:
             packets, at = self._used.get(prefix, (0, None))
             idle = None if at is None else Seconds(self.clock() - at)
             came = self._came[prefix]
             prefixes[prefix] = PrefixTraffic(packets, packets * 100, 0, idle, came, came * 100)
-        return Traffic(prefixes, {address: Seconds(self.clock() - at) for address, at in self._outer.items()})
+        ages = {address: Seconds(self.clock() - at) for address, at in self._outer.items()}
+        return Traffic(prefixes, ages, self._reading)
 
     def _forward(self, packet: Packet, since: Seconds) -> None:
         eid = Eid(packet.destination, InstanceId(packet.iid))
@@ -104,6 +110,7 @@ class SlowDataPlane:
         prefix, verdict = found
         count = self._used.get(prefix, (0, None))[0]
         self._used[prefix] = (count + 1, self.clock())
+        self._changed[prefix] = self._reading
         match verdict:
             case Encapsulate():
                 self._encapsulate(packet, eid)

@@ -46,6 +46,7 @@ class Host:
         """Boot with what is on the disk."""
         self.up = True
         self.dataplane = SlowDataPlane(self._transmit, lambda: self.network.now)
+        self._reading = 0
         self.role = self._make_role(self.disk)
         self._step(lambda: self.role.start(self.network.now))
         self._tell_underlay()
@@ -134,10 +135,15 @@ class Host:
 
     def _tell_underlay(self) -> None:
         def step() -> None:
-            self.role.handle_traffic(self.dataplane.traffic(), self.network.now)
+            self._tell_traffic()
             self.role.handle_underlay(self.underlay, self.network.now)
 
         self._step(step)
+
+    def _tell_traffic(self) -> None:
+        traffic = self.dataplane.traffic(self._reading)
+        self._reading = traffic.reading
+        self.role.handle_traffic(traffic, self.network.now)
 
     def _punts(self) -> None:
         for punt in self.dataplane.take_punts():
@@ -199,5 +205,5 @@ class Host:
         self.network.at(when, fire)
 
     def _time_out(self) -> None:
-        self.role.handle_traffic(self.dataplane.traffic(), self.network.now)
+        self._tell_traffic()
         self.role.handle_timeout(self.network.now)

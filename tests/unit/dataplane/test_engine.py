@@ -46,11 +46,11 @@ def refusals(bench: Bench) -> list[tuple[Transaction, str]]:
 @pytest.mark.parametrize("number", range(14))
 def test_a_refusal_names_the_item_and_changes_nothing(bench: Bench, number: int) -> None:
     bench.map(Encapsulate((bench.locator(),)), "10.0.0.0/8")
-    before = bench.engine.traffic().prefixes
+    before = bench.engine.rows(0, 100)[0]
     transaction, problem = refusals(bench)[number]
     with pytest.raises(DataPlaneError, match=problem):
         bench.engine.commit(transaction)
-    assert bench.engine.traffic().prefixes == before
+    assert bench.engine.rows(0, 100)[0] == before
     sent = bench.send(inner(dst="10.0.0.1"))
     assert bench.outer().payload[8:] == sent
 
@@ -59,13 +59,15 @@ def test_every_verdict_is_accepted(bench: Bench) -> None:
     verdicts = [Drop(), Native(), Reject(), Resolve(), Encapsulate((bench.locator(4), bench.locator(6)))]
     prefixes = [EidPrefix(ip_network(f"2001:db8:{number}::/48"), 3) for number in range(len(verdicts))]  # type: ignore[arg-type]
     bench.engine.commit(Transaction(put=tuple(zip(prefixes, verdicts, strict=True))))  # type: ignore[arg-type]
-    assert set(bench.engine.traffic().prefixes) == set(prefixes)
+    rows, _ = bench.engine.rows(0, 100)
+    assert [(prefix, verdict) for _, prefix, verdict, _ in rows] == list(zip(prefixes, verdicts, strict=True))
 
 
 def test_a_prefix_is_counted_while_it_lives(bench: Bench) -> None:
     prefix = EidPrefix.parse("10.9.0.2/32")
     bench.map(None, str(prefix))
-    assert bench.engine.traffic().prefixes[prefix].idle is None
+    assert bench.engine.traffic().prefixes == {}
+    assert bench.engine.rows(0, 1)[0][0][3].idle is None
     sizes = [len(bench.send(inner(payload=bytes(size)))) for size in (0, 100, 1000)]
     for _ in sizes:
         bench.outer()
@@ -80,6 +82,26 @@ def test_a_prefix_is_counted_while_it_lives(bench: Bench) -> None:
     assert bench.engine.totals()["bytes_out"] == sum(sizes)
     bench.engine.commit(Transaction(withdraw=(prefix,)))
     assert bench.engine.traffic().prefixes == {}
+
+
+def test_a_reading_has_what_was_used_since_another(bench: Bench) -> None:
+    bench.map(None, "10.9.0.2/32", "10.9.0.3/32", "10.9.0.4/32")
+    long_ago = bench.engine.traffic()
+    assert long_ago.prefixes == {}
+    for number in (2, 3):
+        bench.send(inner(dst=f"10.9.0.{number}"))
+        bench.outer()
+    wait_until(lambda: bench.engine.totals()["packets_out"] == 2)
+    both = bench.engine.traffic(long_ago.reading).prefixes
+    assert [str(prefix) for prefix in both] == ["10.9.0.2/32", "10.9.0.3/32"]
+    wait_until(lambda: not bench.engine.traffic(bench.engine.traffic().reading).prefixes)  # what overlaps goes by
+    recent = bench.engine.traffic().reading
+    bench.send(inner(dst="10.9.0.3"))
+    bench.outer()
+    wait_until(lambda: bench.engine.totals()["packets_out"] == 3)
+    ((prefix, used),) = bench.engine.traffic(recent).prefixes.items()
+    assert (str(prefix), used.packets_out) == ("10.9.0.3/32", 2)
+    assert len(bench.engine.traffic().prefixes) == 2
 
 
 def test_every_reason_is_there(bench: Bench) -> None:

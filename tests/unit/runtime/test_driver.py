@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from lispfast.control.effects import Datagram, Effect, Event, Persist, Timeout
 from lispfast.model.addresses import Endpoint
-from lispfast.model.forwarding import Miss, Punt, Traffic, Transaction
+from lispfast.model.forwarding import Miss, Punt, Traffic
 from lispfast.model.reasons import ControlReason
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import Seconds
@@ -79,6 +79,7 @@ class FakeDataPlane:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
+        self.since: list[int] = []
 
     def punt(self) -> None:
         os.write(self._write, b"!")
@@ -90,10 +91,11 @@ class FakeDataPlane:
         os.read(self._read, 1)
         return [MISS]
 
-    def traffic(self) -> Traffic:
-        return Traffic({}, {})
+    def traffic(self, since: int = 0) -> Traffic:
+        self.since.append(since)
+        return Traffic({}, {}, reading=len(self.since))
 
-    def commit(self, transaction: Transaction) -> None:
+    def commit_packed(self, buffer: bytes) -> None:
         raise AssertionError("not asked for")
 
 
@@ -120,8 +122,22 @@ def test_each_fact_is_told_and_its_effects_and_events_come_at_once() -> None:
         return world
 
     world = asyncio.run(scene())
+    assert world.plane.since == [0]
     assert world.role.told == ["start", "datagram", "traffic", "underlay", "stop"]
     assert world.kept == world.logged == ["start", "datagram", "underlay", "stop"]
+
+
+def test_each_reading_of_the_traffic_goes_on_where_the_last_one_ended() -> None:
+    async def scene() -> World:
+        world = World()
+        world.driver.start()
+        for _ in range(2):
+            world.driver.underlay(Underlay())
+            world.driver.view("status")
+        world.driver.stop()
+        return world
+
+    assert asyncio.run(scene()).plane.since == [0, 1, 2, 3]
 
 
 def test_a_punt_wakes_the_role() -> None:

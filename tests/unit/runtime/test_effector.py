@@ -9,6 +9,7 @@ from lispfast.control.effects import Commit, Effect, Persist, Send
 from lispfast.model.addresses import Endpoint
 from lispfast.model.errors import HostError
 from lispfast.model.forwarding import Transaction
+from lispfast.packed import pack
 from lispfast.runtime.effector import Effector
 
 SEND = Send(b"x", Endpoint(ip_address("192.0.2.1"), 4342))
@@ -19,6 +20,7 @@ class World:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.committed: list[bytes] = []
         self.warnings: list[tuple[str, dict[str, str | int]]] = []
         self.error: OSError | None = None
         self.now = 0.0
@@ -34,8 +36,9 @@ class World:
             raise HostError("the disk is full", "free space")
         self.done.append(f"persist {key}={value}")
 
-    def commit(self, transaction: Transaction) -> None:
+    def commit_packed(self, buffer: bytes) -> None:
         self.done.append("commit")
+        self.committed.append(buffer)
 
     def warn(self, event: str, fields: dict[str, str | int]) -> None:
         self.warnings.append((event, fields))
@@ -43,9 +46,10 @@ class World:
 
 def test_in_order() -> None:
     world = World()
-    effects: list[Effect] = [Commit(Transaction()), Persist("n", 1), SEND, Commit(Transaction())]
+    effects: list[Effect] = [Commit(Transaction(local=())), Persist("n", 1), SEND, Commit(Transaction())]
     world.effector.carry_out(effects)
     assert world.done == ["commit", "persist n=1", "send", "commit"]
+    assert world.committed == [pack(Transaction(local=())), pack(Transaction())]
 
 
 def test_failures_are_told_but_nobody_can_fill_the_log_with_them() -> None:

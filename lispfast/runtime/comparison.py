@@ -20,7 +20,7 @@ from lispfast.model.units import InstanceId
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
-SLICE = 256  # prefixes a step: some milliseconds of the control thread
+SLICE = 128  # prefixes a step: 2 to 4 ms of the control thread
 TRIES = 16  # addresses from either end of a prefix, for one that no more-specific catches
 MAX_HIDDEN = 65_536  # prefixes without such an address that are remembered until the rows are walked
 
@@ -150,7 +150,14 @@ class Comparison:
         return differences
 
     def _look_up(self, prefix: EidPrefix) -> Verdict | None:
-        """What the table has for the prefix itself; HiddenError where more-specifics stand before it."""
+        """What the table has for the prefix itself; _HiddenError where more-specifics stand before it."""
+        found = self._table.lookup(prefix.network.network_address, prefix.iid)
+        if found is not None and found[0].length > prefix.length:
+            found = self._look_beside(prefix)
+        return found[1] if found is not None and found[0] == prefix else None
+
+    def _look_beside(self, prefix: EidPrefix) -> tuple[EidPrefix, Verdict] | None:
+        """The match of an address of the prefix that no more-specific matches."""
         network = prefix.network
         first, last = int(network.network_address), int(network.broadcast_address)
         for step, address in ((1, first), (-1, last)):
@@ -158,10 +165,8 @@ class Comparison:
                 if not first <= address <= last:
                     raise _HiddenError
                 found = self._table.lookup(type(network.network_address)(address), prefix.iid)
-                if found is None or found[0].length < prefix.length:
-                    return None
-                if found[0] == prefix:
-                    return found[1]
+                if found is None or found[0].length <= prefix.length:
+                    return found
                 beyond = found[0].network
                 address = int(beyond.broadcast_address if step > 0 else beyond.network_address) + step
         raise _HiddenError

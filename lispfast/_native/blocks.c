@@ -43,54 +43,50 @@ void lf_blocks_init(struct lf_blocks *blocks)
 
 void lf_blocks_close(struct lf_blocks *blocks)
 {
-    for (size_t i = 0; i < blocks->count; i++) {
-        UNPOISON(blocks->chunks[i], LF_CHUNK);
-        munmap(blocks->chunks[i], LF_CHUNK);
+    if (blocks->region) {
+        UNPOISON(blocks->region, blocks->chunks * LF_CHUNK);
+        munmap(blocks->region, LF_REGION);
     }
-    free(blocks->chunks);
     lf_blocks_init(blocks);
 }
 
-/* A huge page has to start at a multiple of its size: twice as much is mapped and what sticks out given back. */
-static uint8_t *map_chunk(void)
+/* Twice as much is reserved and what sticks out given back. A reservation is no memory: nobody can touch it yet. */
+static bool reserve(struct lf_blocks *blocks)
 {
-    uint8_t *wide = mmap(NULL, 2 * (size_t)LF_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                         -1, 0);
+    uint8_t *wide = mmap(NULL, 2 * LF_REGION, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (wide == MAP_FAILED)
-        return NULL;
+        return false;
 
-    size_t before = (LF_CHUNK - ((uintptr_t)wide & (LF_CHUNK - 1))) & (LF_CHUNK - 1);
+    size_t before = (size_t)(-(uintptr_t)wide & (LF_REGION - 1));
 
     if (before)
         munmap(wide, before);
-    munmap(wide + before + LF_CHUNK, LF_CHUNK - before);
-    return wide + before;
+    munmap(wide + before + LF_REGION, LF_REGION - before);
+    blocks->region = wide + before;
+    /* The first line stays unused: its low bits are those of nothing. */
+    blocks->fresh = blocks->end = blocks->region;
+    return true;
 }
 
 /* The first chunk takes small pages: a mobile node's whole table is smaller than one huge page. */
 static bool add_chunk(struct lf_blocks *blocks)
 {
-    if (blocks->count == blocks->room) {
-        size_t room = blocks->room ? blocks->room * 2 : 16;
-        void **chunks = realloc(blocks->chunks, room * sizeof *chunks);
+    uint8_t *chunk;
 
-        if (!chunks)
-            return false;
-        blocks->chunks = chunks;
-        blocks->room = room;
-    }
-
-    uint8_t *chunk = map_chunk();
-
-    if (!chunk)
+    if (!blocks->region && !reserve(blocks))
         return false;
-    if (blocks->count > 0)
+    if (blocks->chunks == LF_REGION / LF_CHUNK)
+        return false;
+    chunk = blocks->region + blocks->chunks * LF_CHUNK;
+    if (mprotect(chunk, LF_CHUNK, PROT_READ | PROT_WRITE))
+        return false;
+    if (blocks->chunks > 0)
         madvise(chunk, LF_CHUNK, MADV_HUGEPAGE);
     POISON(chunk, LF_CHUNK);
-    blocks->chunks[blocks->count++] = chunk;
-    blocks->fresh = chunk;
+    blocks->fresh = chunk + (blocks->chunks ? 0 : LF_LINE);
     blocks->end = chunk + LF_CHUNK;
+    blocks->chunks++;
     return true;
 }
 

@@ -95,29 +95,24 @@ static inline uint32_t list_find6(const struct lf_list6 *list, struct lf_bits ad
 }
 
 /* Whether the bits that were skipped before a fork are the address's. */
-static inline bool skips4(lf_word word, uint32_t address)
+static inline bool shares4(const struct lf_fork *fork, uint32_t address)
 {
-    const unsigned depth = (word >> LF_WORD_DEPTH) & 255;
-
-    return !(word & LF_WORD_SKIPS) || !(((uint32_t)(lf_word_fork(word)->bits.high >> 32) ^ address) >> (32 - depth));
+    return !((uint64_t)((uint32_t)(fork->bits.high >> 32) ^ address) >> (32 - fork->depth));
 }
 
-static inline bool skips6(lf_word word, struct lf_bits address)
+static inline bool shares6(const struct lf_fork *fork, struct lf_bits address)
 {
-    const struct lf_fork *fork = lf_word_fork(word);
-
-    return !(word & LF_WORD_SKIPS) || equal_bits(fork->bits.high ^ address.high, fork->bits.low ^ address.low,
-                                                 (word >> LF_WORD_DEPTH) & 255);
+    return equal_bits(fork->bits.high ^ address.high, fork->bits.low ^ address.low, fork->depth);
 }
 
-static inline size_t slot4(lf_word word, uint32_t address)
+static inline size_t slot4(uint32_t address, unsigned depth, unsigned stride)
 {
-    return (uint32_t)(address << ((word >> LF_WORD_DEPTH) & 31)) >> (32 - (word & LF_WORD_STRIDE));
+    return (uint32_t)(address << depth) >> (32 - stride);
 }
 
-static inline size_t slot6(lf_word word, struct lf_bits address)
+static inline size_t slot6(struct lf_bits address, unsigned depth, unsigned stride)
 {
-    return (size_t)lf_bits_slot(address, (word >> LF_WORD_DEPTH) & 255, word & LF_WORD_STRIDE);
+    return (size_t)lf_bits_slot(address, depth, stride);
 }
 
 /* What a way that met no list looks at in the end: whatever it finds there is value 0. */

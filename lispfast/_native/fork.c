@@ -8,7 +8,7 @@
 
 static size_t fork_size(unsigned stride, size_t covers)
 {
-    return sizeof(struct lf_fork) + ((size_t)8 << stride) + (covers ? (size_t)4 << stride : 0);
+    return sizeof(struct lf_fork) + ((size_t)4 << stride) * (covers ? 2 : 1);
 }
 
 struct lf_fork *lf_fork_new(struct lf_trie_edit *edit, struct lf_bits bits, unsigned depth, unsigned stride,
@@ -23,7 +23,7 @@ struct lf_fork *lf_fork_new(struct lf_trie_edit *edit, struct lf_bits bits, unsi
     fork->number = edit->number;
     fork->depth = (uint8_t)depth;
     fork->stride = (uint8_t)stride;
-    fork->covers = covers;
+    fork->covers = (uint16_t)covers;
     if (covers && !(fork->cover = lf_edit_take(edit, lf_cover_size(covers))))
         return NULL;
     return fork;
@@ -73,7 +73,7 @@ struct lf_fork *lf_fork_own(struct lf_trie_edit *edit, const struct lf_fork *old
         return NULL;
     memcpy(fork, old, fork_size(old->stride, covers && old->covers ? covers : 0));
     fork->number = edit->number;
-    fork->covers = covers;
+    fork->covers = (uint16_t)covers;
     if (covers != old->covers) {
         fork->cover = NULL;
         if (covers && !(fork->cover = lf_edit_take(edit, lf_cover_size(covers))))

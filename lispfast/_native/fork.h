@@ -1,19 +1,19 @@
 /* What a trie is made of: words, forks and lists. For the trie's own files alone.
  *
- * A word is 0 for nothing, or the address of a fork or a list (both start on a cache line, and addresses of user space
- * have 48 bits) and what a reader wants to know before it looks there. */
+ * A word is 0 for nothing, or tells a fork or a list by the low half of its address, whose last six bits are free for what
+ * a reader wants to know before it looks there. The high half is the same for all and stands in the root (see blocks.h):
+ * words of 32 bits make forks half as large, and more of them stay in the cache. */
 #ifndef LF_FORK_H
 #define LF_FORK_H
 
 #include "trie.h"
 
-typedef uint64_t lf_word;
+typedef uint32_t lf_word;
 
-#define LF_WORD_STRIDE UINT64_C(0x3f)               /* bits that the fork looks at; 0 is a list */
-#define LF_WORD_ADDRESS UINT64_C(0x0000ffffffffffc0)
-#define LF_WORD_SKIPS (UINT64_C(1) << 56)   /* bits were skipped before the fork: compare its own with the address */
-#define LF_WORD_COVERED (UINT64_C(1) << 57) /* a prefix shorter than the way to this word holds it: see the fork's covers */
-enum { LF_WORD_DEPTH = 48 };                /* 8 bits: where the fork's bits begin */
+#define LF_WORD_STRIDE 15u  /* bits that the fork looks at; 0 is a list */
+#define LF_WORD_SKIPS 16u   /* bits were skipped before the fork: compare its own with the address */
+#define LF_WORD_COVERED 32u /* a prefix shorter than the way to this word holds it: see the fork's covers */
+#define LF_WORD_ADDRESS (~63u)
 
 /* Ours. Eight prefixes of IPv4 are a line, six of IPv6 two. A fork is at most 1,024 words wide, since it is copied whole. */
 enum { LF_LIST4 = 8, LF_LIST6 = 6, LF_STRIDE_MAX = 10 };
@@ -36,23 +36,29 @@ struct lf_fork {
     _Alignas(LF_LINE) struct lf_bits bits; /* what all under it share: the first `depth` bits */
     uint64_t number;                       /* of the change that made it */
     struct lf_trie_entry *cover;           /* prefixes of depth to depth + stride - 1 bits */
-    uint32_t covers;
-    uint32_t count; /* prefixes under it, covers included */
-    uint32_t built; /* the count when its stride was chosen */
+    uint32_t count;                        /* prefixes under it, covers included */
+    uint32_t built;                        /* the count when its stride was chosen */
+    uint16_t covers;
     uint8_t depth;
     uint8_t stride;
-    _Alignas(LF_LINE) lf_word word[];
+    lf_word word[]; /* four of them in the first line */
     /* Where it has covers, behind the words for each of them: the value of the longest cover that holds it. */
 };
 
-static inline const struct lf_fork *lf_word_fork(lf_word word)
+/* What the words of a trie leave out of an address. */
+static inline uintptr_t lf_trie_base(lf_trie trie)
 {
-    return (const struct lf_fork *)(uintptr_t)(word & LF_WORD_ADDRESS);
+    return (uintptr_t)(trie & ~(LF_REGION - 1));
 }
 
-static inline const void *lf_word_list(lf_word word)
+static inline const struct lf_fork *lf_word_fork(uintptr_t base, lf_word word)
 {
-    return (const void *)(uintptr_t)(word & LF_WORD_ADDRESS);
+    return (const struct lf_fork *)(base | (word & LF_WORD_ADDRESS));
+}
+
+static inline const void *lf_word_list(uintptr_t base, lf_word word)
+{
+    return (const void *)(base | (word & LF_WORD_ADDRESS));
 }
 
 static inline uint32_t *lf_fork_values(const struct lf_fork *fork, unsigned stride)
@@ -65,11 +71,10 @@ static inline size_t lf_cover_size(size_t covers)
     return covers * sizeof(struct lf_trie_entry);
 }
 
-/* How a fork is called by a word to which `base` bits lead. */
-static inline lf_word lf_fork_word(const struct lf_fork *fork, unsigned base)
+/* How a fork is called by a word to which so many bits lead. */
+static inline lf_word lf_fork_word(const struct lf_fork *fork, unsigned bits)
 {
-    return (lf_word)(uintptr_t)fork | fork->stride | (lf_word)fork->depth << LF_WORD_DEPTH |
-           (fork->depth > base ? LF_WORD_SKIPS : 0);
+    return (lf_word)(uintptr_t)fork | fork->stride | (fork->depth > bits ? LF_WORD_SKIPS : 0);
 }
 
 /* Puts a word in and leaves what the fork's covers say of it. */

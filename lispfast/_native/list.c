@@ -40,10 +40,10 @@ lf_word lf_list_make(struct lf_trie_edit *edit, const struct lf_trie_entry *entr
     return (lf_word)(uintptr_t)list;
 }
 
-static struct lf_trie_entry list_get(uint8_t family, lf_word word, unsigned at)
+static struct lf_trie_entry list_get(uint8_t family, const void *list, unsigned at)
 {
-    const struct lf_list4 *four = lf_word_list(word);
-    const struct lf_list6 *six = lf_word_list(word);
+    const struct lf_list4 *four = list;
+    const struct lf_list6 *six = list;
 
     if (family == 4)
         return (struct lf_trie_entry){.bits.high = (uint64_t)four->key[at] << 32,
@@ -54,7 +54,7 @@ static struct lf_trie_entry list_get(uint8_t family, lf_word word, unsigned at)
                                   .length = (uint8_t)six->meta[at]};
 }
 
-unsigned lf_list_read(uint8_t family, lf_word list, struct lf_trie_entry *entries)
+unsigned lf_list_read(uint8_t family, const void *list, struct lf_trie_entry *entries)
 {
     unsigned count = 0;
 

@@ -18,6 +18,6 @@ static inline size_t lf_list_size(uint8_t family)
 lf_word lf_list_make(struct lf_trie_edit *edit, const struct lf_trie_entry *entries, unsigned count);
 
 /* The entries of a list into room for lf_list_room of them; returns how many. */
-unsigned lf_list_read(uint8_t family, lf_word list, struct lf_trie_entry *entries);
+unsigned lf_list_read(uint8_t family, const void *list, struct lf_trie_entry *entries);
 
 #endif

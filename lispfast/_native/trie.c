@@ -11,6 +11,20 @@
 /* Ours. A fork that holds twice or a quarter of what it was made for is made anew with all below it, up to so many. */
 enum { REMAKE_MAX = 16384 };
 
+/* Ours: the stride over nested prefixes. */
+enum { NESTED = 5 };
+
+static uintptr_t region_of(const struct lf_trie_edit *edit)
+{
+    return (uintptr_t)edit->blocks->region;
+}
+
+/* A root says what its words leave out. */
+static lf_trie root_of(const struct lf_trie_edit *edit, lf_word word)
+{
+    return word ? region_of(edit) | word : LF_TRIE_EMPTY;
+}
+
 /* So wide that the lists below are about half full. */
 static unsigned choose_stride(uint8_t family, size_t count)
 {
@@ -22,13 +36,20 @@ static unsigned choose_stride(uint8_t family, size_t count)
     return stride;
 }
 
-static uint32_t word_count(uint8_t family, lf_word word)
+static uint32_t word_count(uint8_t family, uintptr_t region, lf_word word)
 {
     struct lf_trie_entry entries[LF_LIST4];
 
     if (word & LF_WORD_STRIDE)
-        return lf_word_fork(word)->count;
-    return word & LF_WORD_ADDRESS ? lf_list_read(family, word, entries) : 0;
+        return lf_word_fork(region, word)->count;
+    return word & LF_WORD_ADDRESS ? lf_list_read(family, lf_word_list(region, word), entries) : 0;
+}
+
+/* Where a prefix holds all the others and they share more bits than it has, one bit is enough to hang it up; but where the
+ * next such prefix is near, one fork for several of them saves steps. */
+static unsigned nested_stride(const struct lf_trie_entry *entries)
+{
+    return entries[1].length < entries[0].length + NESTED ? NESTED : 1;
 }
 
 /* Making, of entries in order; the scratch is theirs. */
@@ -42,8 +63,7 @@ static bool make(struct lf_trie_edit *edit, struct lf_trie_entry *entries, size_
 
     unsigned common = lf_bits_common(entries[0].bits, entries[count - 1].bits);
     unsigned depth = entries[0].length < common ? entries[0].length : common;
-    /* Where a prefix holds all the others and they share more bits, one bit is enough to hang it up. */
-    unsigned stride = entries[0].length < common ? 1 : choose_stride(edit->family, count);
+    unsigned stride = entries[0].length < common ? nested_stride(entries) : choose_stride(edit->family, count);
     size_t covers = 0, rest = 0;
 
     if (stride > lf_family_bits(edit->family) - depth)
@@ -76,21 +96,21 @@ static bool make(struct lf_trie_edit *edit, struct lf_trie_entry *entries, size_
 }
 
 /* Every entry under a word, in no order. */
-static void gather(uint8_t family, lf_word word, struct lf_trie_entry **to)
+static void gather(uint8_t family, uintptr_t region, lf_word word, struct lf_trie_entry **to)
 {
     if (!(word & LF_WORD_STRIDE)) {
         if (word & LF_WORD_ADDRESS)
-            *to += lf_list_read(family, word, *to);
+            *to += lf_list_read(family, lf_word_list(region, word), *to);
         return;
     }
 
-    const struct lf_fork *fork = lf_word_fork(word);
+    const struct lf_fork *fork = lf_word_fork(region, word);
 
     if (fork->covers)
         memcpy(*to, fork->cover, lf_cover_size(fork->covers));
     *to += fork->covers;
     for (size_t i = 0; i < (size_t)1 << fork->stride; i++)
-        gather(family, fork->word[i], to);
+        gather(family, region, fork->word[i], to);
 }
 
 static bool leave_all(struct lf_trie_edit *edit, lf_word word)
@@ -98,9 +118,9 @@ static bool leave_all(struct lf_trie_edit *edit, lf_word word)
     if (!(word & LF_WORD_ADDRESS))
         return true;
     if (!(word & LF_WORD_STRIDE))
-        return lf_edit_leave(edit, lf_word_list(word), lf_list_size(edit->family));
+        return lf_edit_leave(edit, lf_word_list(region_of(edit), word), lf_list_size(edit->family));
 
-    const struct lf_fork *fork = lf_word_fork(word);
+    const struct lf_fork *fork = lf_word_fork(region_of(edit), word);
 
     for (size_t i = 0; i < (size_t)1 << fork->stride; i++)
         if (!leave_all(edit, fork->word[i]))
@@ -112,13 +132,13 @@ static bool leave_all(struct lf_trie_edit *edit, lf_word word)
 static bool remake(struct lf_trie_edit *edit, lf_word *word, unsigned base, const struct lf_trie_entry *more)
 {
     /* list_read looks one place further than it keeps. */
-    size_t room = word_count(edit->family, *word) + 1 + LF_LIST4;
+    size_t room = word_count(edit->family, region_of(edit), *word) + 1 + LF_LIST4;
     struct lf_trie_entry *entries = malloc(room * sizeof *entries), *end = entries;
     lf_word made = 0;
 
     if (!entries)
         return false;
-    gather(edit->family, *word, &end);
+    gather(edit->family, region_of(edit), *word, &end);
     if (more)
         *end++ = *more;
 
@@ -132,13 +152,16 @@ static bool remake(struct lf_trie_edit *edit, lf_word *word, unsigned base, cons
 
 bool lf_trie_build(struct lf_trie_edit *edit, lf_trie *trie, struct lf_trie_entry *entries, size_t count)
 {
-    *trie = LF_TRIE_EMPTY;
-    return lf_entries_sort(entries, count) && make(edit, entries, count, 0, trie);
+    lf_word word = 0;
+    bool done = lf_entries_sort(entries, count) && make(edit, entries, count, 0, &word);
+
+    *trie = root_of(edit, word);
+    return done;
 }
 
 bool lf_trie_drop(struct lf_trie_edit *edit, lf_trie trie)
 {
-    return leave_all(edit, trie);
+    return leave_all(edit, (lf_word)trie);
 }
 
 /* One prefix more. */
@@ -149,7 +172,7 @@ static bool put(struct lf_trie_edit *edit, lf_word *word, unsigned base, const s
 static bool put_beside(struct lf_trie_edit *edit, lf_word *word, unsigned base, const struct lf_trie_entry *entry,
                        unsigned common)
 {
-    const struct lf_fork *below = lf_word_fork(*word);
+    const struct lf_fork *below = lf_word_fork(region_of(edit), *word);
     bool covers = entry->length <= common;
     unsigned depth = covers ? entry->length : common;
     struct lf_fork *fork = lf_fork_new(edit, below->bits, depth, 1, covers);
@@ -169,7 +192,7 @@ static bool put_beside(struct lf_trie_edit *edit, lf_word *word, unsigned base, 
 
 static bool put_cover(struct lf_trie_edit *edit, lf_word *word, unsigned base, const struct lf_trie_entry *entry)
 {
-    const struct lf_fork *old = lf_word_fork(*word);
+    const struct lf_fork *old = lf_word_fork(region_of(edit), *word);
     const struct lf_trie_entry *covers = old->cover;
     uint32_t count = old->covers;
     struct lf_fork *fork = lf_fork_own(edit, old, count + 1);
@@ -187,7 +210,7 @@ static bool put_cover(struct lf_trie_edit *edit, lf_word *word, unsigned base, c
 
 static bool put_fork(struct lf_trie_edit *edit, lf_word *word, unsigned base, const struct lf_trie_entry *entry)
 {
-    const struct lf_fork *old = lf_word_fork(*word);
+    const struct lf_fork *old = lf_word_fork(region_of(edit), *word);
     unsigned common = lf_bits_common(entry->bits, old->bits);
     unsigned count = old->count + 1;
 
@@ -224,17 +247,21 @@ static bool put(struct lf_trie_edit *edit, lf_word *word, unsigned base, const s
 
     if (old & LF_WORD_STRIDE)
         return put_fork(edit, word, base, entry);
-    count = old ? lf_list_read(edit->family, old, entries) : 0;
+    count = old ? lf_list_read(edit->family, lf_word_list(region_of(edit), old), entries) : 0;
     entries[count++] = *entry;
     lf_entries_sort(entries, count);
-    if (old && !lf_edit_leave(edit, lf_word_list(old), lf_list_size(edit->family)))
+    if (old && !lf_edit_leave(edit, lf_word_list(region_of(edit), old), lf_list_size(edit->family)))
         return false;
     return make(edit, entries, count, base, word);
 }
 
 bool lf_trie_put(struct lf_trie_edit *edit, lf_trie *trie, const struct lf_trie_entry *entry)
 {
-    return put(edit, trie, 0, entry);
+    lf_word word = (lf_word)*trie;
+    bool done = put(edit, &word, 0, entry);
+
+    *trie = root_of(edit, word);
+    return done;
 }
 
 /* One prefix less. */
@@ -259,7 +286,7 @@ static bool take_cover(struct lf_trie_edit *edit, struct lf_fork **fork, const s
 
 static bool take_fork(struct lf_trie_edit *edit, lf_word *word, unsigned base, struct lf_bits bits, unsigned length)
 {
-    const struct lf_fork *old = lf_word_fork(*word);
+    const struct lf_fork *old = lf_word_fork(region_of(edit), *word);
     struct lf_fork *fork;
     lf_word child = 0;
 
@@ -278,8 +305,8 @@ static bool take_fork(struct lf_trie_edit *edit, lf_word *word, unsigned base, s
         lf_fork_set(fork, slot, child);
     }
     fork->count--;
-    if (!fork->covers && (child & LF_WORD_STRIDE) && lf_word_fork(child)->count == fork->count) {
-        *word = lf_fork_word(lf_word_fork(child), base);
+    if (!fork->covers && (child & LF_WORD_STRIDE) && lf_word_fork(region_of(edit), child)->count == fork->count) {
+        *word = lf_fork_word(lf_word_fork(region_of(edit), child), base);
         return lf_fork_leave(edit, fork);
     }
     *word = lf_fork_word(fork, base);
@@ -298,17 +325,21 @@ static bool take(struct lf_trie_edit *edit, lf_word *word, unsigned base, struct
 
     if (old & LF_WORD_STRIDE)
         return take_fork(edit, word, base, bits, length);
-    count = lf_list_read(edit->family, old, entries);
+    count = lf_list_read(edit->family, lf_word_list(region_of(edit), old), entries);
     for (unsigned i = 0; i < count; i++)
         if (!lf_entry_is(&entries[i], bits, length))
             entries[kept++] = entries[i];
     *word = kept ? lf_list_make(edit, entries, kept) : 0;
-    return (!kept || *word) && lf_edit_leave(edit, lf_word_list(old), lf_list_size(edit->family));
+    return (!kept || *word) && lf_edit_leave(edit, lf_word_list(region_of(edit), old), lf_list_size(edit->family));
 }
 
 bool lf_trie_take(struct lf_trie_edit *edit, lf_trie *trie, struct lf_bits bits, unsigned length)
 {
-    return take(edit, trie, 0, bits, length);
+    lf_word word = (lf_word)*trie;
+    bool done = take(edit, &word, 0, bits, length);
+
+    *trie = root_of(edit, word);
+    return done;
 }
 
 /* Looking at it. */
@@ -316,10 +347,11 @@ bool lf_trie_take(struct lf_trie_edit *edit, lf_trie *trie, struct lf_bits bits,
 uint32_t lf_trie_exact(uint8_t family, lf_trie trie, struct lf_bits bits, unsigned length)
 {
     struct lf_trie_entry entries[LF_LIST4];
-    lf_word word = trie;
+    const uintptr_t region = lf_trie_base(trie);
+    lf_word word = (lf_word)trie;
 
     while (word & LF_WORD_STRIDE) {
-        const struct lf_fork *fork = lf_word_fork(word);
+        const struct lf_fork *fork = lf_word_fork(region, word);
 
         if (length < fork->depth || lf_bits_common(bits, fork->bits) < fork->depth)
             return 0;
@@ -332,7 +364,7 @@ uint32_t lf_trie_exact(uint8_t family, lf_trie trie, struct lf_bits bits, unsign
         word = fork->word[lf_bits_slot(bits, fork->depth, fork->stride)];
     }
     if (word & LF_WORD_ADDRESS)
-        for (unsigned i = 0, count = lf_list_read(family, word, entries); i < count; i++)
+        for (unsigned i = 0, count = lf_list_read(family, lf_word_list(region, word), entries); i < count; i++)
             if (lf_entry_is(&entries[i], bits, length))
                 return entries[i].value;
     return 0;
@@ -340,14 +372,14 @@ uint32_t lf_trie_exact(uint8_t family, lf_trie trie, struct lf_bits bits, unsign
 
 size_t lf_trie_count(uint8_t family, lf_trie trie)
 {
-    return word_count(family, trie);
+    return word_count(family, lf_trie_base(trie), (lf_word)trie);
 }
 
-static bool walk(uint8_t family, lf_word word, bool (*visit)(void *, const struct lf_trie_entry *), void *context)
+static bool walk(uint8_t family, uintptr_t region, lf_word word, bool (*visit)(void *, const struct lf_trie_entry *), void *context)
 {
     if (!(word & LF_WORD_STRIDE)) {
         struct lf_trie_entry entries[LF_LIST4];
-        unsigned count = word & LF_WORD_ADDRESS ? lf_list_read(family, word, entries) : 0;
+        unsigned count = word & LF_WORD_ADDRESS ? lf_list_read(family, lf_word_list(region, word), entries) : 0;
 
         for (unsigned i = 0; i < count; i++)
             if (!visit(context, &entries[i]))
@@ -355,13 +387,13 @@ static bool walk(uint8_t family, lf_word word, bool (*visit)(void *, const struc
         return true;
     }
 
-    const struct lf_fork *fork = lf_word_fork(word);
+    const struct lf_fork *fork = lf_word_fork(region, word);
 
     for (uint32_t i = 0; i < fork->covers; i++)
         if (!visit(context, &fork->cover[i]))
             return false;
     for (size_t i = 0; i < (size_t)1 << fork->stride; i++)
-        if (!walk(family, fork->word[i], visit, context))
+        if (!walk(family, region, fork->word[i], visit, context))
             return false;
     return true;
 }
@@ -369,5 +401,5 @@ static bool walk(uint8_t family, lf_word word, bool (*visit)(void *, const struc
 void lf_trie_walk(uint8_t family, lf_trie trie, bool (*visit)(void *context, const struct lf_trie_entry *entry),
                   void *context)
 {
-    walk(family, trie, visit, context);
+    walk(family, lf_trie_base(trie), (lf_word)trie, visit, context);
 }

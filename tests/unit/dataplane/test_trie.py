@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings, target
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -235,7 +235,6 @@ class TrieMachine(RuleBasedStateMachine):
         self.tries.check(self.root, self.twin)
         for root, twin in self.old[-2:]:
             self.tries.check(root, twin)
-        target(len(self.twin))
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -30,7 +30,7 @@ static unsigned digit_of(const struct lf_trie_entry *entry, unsigned digit)
 {
     if (digit == 0)
         return entry->length;
-    return (digit <= 8 ? entry->bits.low >> (8 * (digit - 1)) : entry->bits.high >> (8 * (digit - 9))) & 255;
+    return (unsigned)(digit <= 8 ? entry->bits.low >> (8 * (digit - 1)) : entry->bits.high >> (8 * (digit - 9))) & 255;
 }
 
 /* One stable pass by a byte, none where all have the same there. Returns where the entries are now. */

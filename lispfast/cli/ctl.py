@@ -76,9 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     for noun, (summary, _) in NOUNS.items():
         command = _command(nouns, noun, summary, f"Shows {summary}.", _map_cache if noun == "map-cache" else _show)
         if noun == "map-cache":
-            command.add_argument(
-                "--table", action="store_true", help="what the data plane has, as its workers see it"
-            )
+            command.add_argument("--table", action="store_true", help="what the data plane has, as its workers see it")
     summary = "whether the data plane has what the map-cache and policy say"
     _command(nouns, "check", summary, f"Tells {summary}; names every difference, and exits with 1 then.", _check)
     return parser

@@ -121,13 +121,13 @@ static const struct lf_list6 nothing6 __attribute__((aligned(LF_LINE)));
 
 #define FAMILY(name) name##4
 #define ADDRESS uint32_t
-#include "ways.h"
+#include "ways.def"
 #undef FAMILY
 #undef ADDRESS
 
 #define FAMILY(name) name##6
 #define ADDRESS struct lf_bits
-#include "ways.h"
+#include "ways.def"
 
 uint32_t lf_trie_find4(lf_trie trie, uint32_t address)
 {

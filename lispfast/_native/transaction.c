@@ -9,9 +9,12 @@
  * the queue (epoch.c), whose order is that in which things were left: a version is cut off its successor before its
  * prefix goes. */
 
-void lf_release_space(void *owner, void *space)
+void lf_release_space(void *owner, void *thing)
 {
+    struct lf_space *space = thing;
+
     (void)owner;
+    free(lf_chain_newest(&space->roots));
     free(space);
 }
 

@@ -88,6 +88,16 @@ def test_the_table_under_a_writer_and_two_readers(tmp_path: Path, sanitizer: str
     assert "looks" in run(program, 5_000 * TIMES)
 
 
+def test_a_transaction_that_is_refused(tmp_path: Path) -> None:
+    program = compile_harness("refusals", "asan", tmp_path, "malloc", "calloc", "realloc", "mmap")
+    assert "allocations failed" in run(program)
+
+
+def test_how_long_numbers_counters_and_sets_live(tmp_path: Path) -> None:
+    program = compile_harness("lives", "asan", tmp_path)
+    assert "all lives" in run(program)
+
+
 @pytest.mark.parametrize("sanitizer", SANITIZERS)
 def test_two_engines_back_to_back(tmp_path: Path, sanitizer: str) -> None:
     program = compile_harness("engine", sanitizer, tmp_path)

@@ -147,6 +147,8 @@ def build(directory: Path) -> c.CDLL:
         "lf_table_new": (c.c_void_p, [c.c_uint, c.c_uint64]),
         "lf_table_free": (None, [c.c_void_p]),
         "lf_table_commit_packed": (CProblem, [c.c_void_p, c.c_char_p, c.c_size_t]),
+        "lf_table_match": (CMatch, [CView, c.c_uint32]),
+        "lf_epoch_newest": (c.c_uint64, [c.c_void_p]),
         "lf_table_find4": (None, [CView, c.c_uint32, c.c_void_p, c.c_void_p, c.c_size_t]),
         "lf_table_find6": (None, [CView, c.c_uint32, c.c_void_p, c.c_void_p, c.c_size_t]),
         "lf_table_walk": (c.c_size_t, [c.c_void_p, c.POINTER(c.c_uint32), c.c_void_p, c.c_size_t]),
@@ -207,6 +209,14 @@ class NativeTable:
 
     def pin(self) -> CView:
         return CView(self.table, self.library.lf_epoch_pin(self.table, 0))
+
+    def newest(self) -> CView:
+        """The writer's own view."""
+        return CView(self.table, self.library.lf_epoch_newest(self.table))
+
+    def port(self, view: CView, value: int) -> int | None:
+        match = self.library.lf_table_match(view, value)
+        return match.locators.contents.locator[0].port if match.locators else None
 
     def sleep(self) -> None:
         self.library.lf_epoch_sleep(self.table, 0)

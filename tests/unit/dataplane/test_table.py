@@ -13,9 +13,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.units import InstanceId
 
-from .native import NativeTable, locator
+from .native import CView, NativeTable, locator
+from .packing import DROP, ENCAPSULATE, OWN, REJECT, Change, locator_record
 
 PREFIX_LENGTH, PREFIX_TWICE, PREFIX_ABSENT, LOCATORS_EMPTY, SLOT_RANGE = 2, 3, 4, 5, 6
+SET_UNKNOWN, SET_TWICE, SET_IN_USE, MALFORMED = 9, 10, 11, 13
+PART_PUT, PART_SET, PART_SET_WITHDRAWAL, PART_BUFFER = 1, 5, 6, 7
 
 # Few bits vary, so that prefixes nest and addresses hit.
 bits = st.sampled_from([0, 1, 2, 3, 8, 31])
@@ -48,7 +51,7 @@ class TableMachine(RuleBasedStateMachine):
         self.native = NativeTable(self.library)
         self.twin: dict[EidPrefix, int] = {}
         self.ports = iter(range(1, 60000))
-        self.pinned: tuple[object, dict[EidPrefix, int]] | None = None
+        self.pinned: tuple[CView, dict[EidPrefix, int]] | None = None
 
     def teardown(self) -> None:
         self.native.close()
@@ -83,12 +86,28 @@ class TableMachine(RuleBasedStateMachine):
     def look_up_as_pinned(self, eid: Eid) -> None:
         if self.pinned is not None:
             view, twin = self.pinned
-            assert self.native.lookup(eid, view) == scan(twin, eid)  # type: ignore[arg-type]
+            assert self.native.lookup(eid, view) == scan(twin, eid)
 
     @rule(eid=eids)
     def look_up(self, eid: Eid) -> None:
         self.pinned = None  # a lookup without a view pins anew
         assert self.native.lookup(eid) == scan(self.twin, eid)
+
+    @invariant()
+    def the_walk_shows_every_prefix_once(self) -> None:
+        expected = {prefix: (ENCAPSULATE, (port,)) for prefix, port in self.twin.items()}
+        assert self.native.walk() == expected
+
+    @rule(data=st.data())
+    def look_up_many(self, data: st.DataObject) -> None:
+        asked = data.draw(st.lists(v4_addresses, max_size=70))
+        packed = (ctypes.c_uint32 * len(asked))(*map(int, asked))
+        values = (ctypes.c_uint32 * len(asked))()
+        view = self.pinned[0] if self.pinned else self.native.newest()
+        self.native.library.lf_table_find4(view, 7, packed, values, len(asked))
+        twin = self.pinned[1] if self.pinned else self.twin
+        found = [self.native.port(view, value) for value in values]
+        assert found == [scan(twin, Eid(address, InstanceId(7))) for address in asked]
 
     @invariant()
     def nothing_waits_while_the_reader_sleeps(self) -> None:
@@ -146,7 +165,9 @@ def test_a_refused_transaction_leaves_no_trace(
     table: NativeTable, put: dict[EidPrefix, list[object]], withdraw: tuple[EidPrefix, ...], error: int
 ) -> None:
     table.commit({HOST: [locator(1)], NET: [locator(2)]})
+    before = table.walk()
     assert table.commit(put, withdraw) == error  # type: ignore[arg-type]
+    assert table.walk() == before
     assert table.lookup(EID) == 1
     assert table.lookup(Eid(IPv4Address("10.0.0.2"))) == 2
 
@@ -168,3 +189,87 @@ def test_many_prefixes_grow_the_table_and_go_again(table: NativeTable) -> None:
     table.sleep()
     assert table.commit(withdraw=tuple(hosts)) == 0
     assert all(table.lookup(Eid(host.network.network_address)) is None for host in hosts[::50])
+
+
+def test_a_set_is_replaced_for_all_its_prefixes_at_once(table: NativeTable) -> None:
+    hosts = [EidPrefix(ip_network(IPv4Address(0x0A000000 + i))) for i in range(10)]
+    change = Change()
+    change.set([locator_record(IPv4Address("192.0.2.1"), 1), locator_record(IPv6Address("2001:db8::1"), 2)], 5)
+    for host in hosts:
+        change.put(host, 5)
+    assert table.apply(change).error == 0
+    assert set(table.walk().values()) == {(ENCAPSULATE, (1, 2))}
+    change = Change()
+    change.set([locator_record(IPv4Address("192.0.2.1"), 3)], 5)
+    assert table.apply(change).error == 0
+    assert table.walk() == dict.fromkeys(hosts, (ENCAPSULATE, (3,)))
+
+
+def test_a_set_of_the_transaction_alone_may_be_many_prefixes(table: NativeTable) -> None:
+    change = Change()
+    own = change.set([locator_record(IPv4Address("192.0.2.1"), 1)])
+    change.put(HOST, own)
+    change.put(NET, own)
+    assert table.apply(change).error == 0
+    assert table.commit({NET: [locator(2)]}) == 0
+    assert table.walk() == {HOST: (ENCAPSULATE, (1,)), NET: (ENCAPSULATE, (2,))}
+    assert table.commit(withdraw=(HOST, NET)) == 0
+    assert table.walk() == {}
+
+
+def spoiled(part: str) -> Change:
+    """A transaction with one thing wrong, after much that is right."""
+    change = Change()
+    change.set([locator_record(IPv4Address("192.0.2.1"), 9)], 6)
+    change.put(HOST, 6)
+    change.put(EidPrefix.parse("10.0.0.9/32"), kind=DROP)
+    change.source(3, IPv4Address("192.0.2.7"))
+    if part == "unknown set":
+        change.put(EidPrefix.parse("10.0.0.8/32"), 7)
+    elif part == "unknown own set":
+        change.put(EidPrefix.parse("10.0.0.8/32"), OWN | 1)
+    elif part == "set twice":
+        change.set([locator_record(IPv4Address("192.0.2.1"), 9)], 6)
+    elif part == "empty set":
+        change.set([], 8)
+    elif part == "set in use":
+        change.withdraw_set(5)
+    elif part == "no such set":
+        change.withdraw_set(8)
+    elif part == "set where none belongs":
+        change.put(EidPrefix.parse("10.0.0.8/32"), 6, kind=REJECT)
+    return change
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "where", "item"),
+    [
+        ("unknown set", SET_UNKNOWN, PART_PUT, 2),
+        ("unknown own set", SET_UNKNOWN, PART_PUT, 2),
+        ("set twice", SET_TWICE, PART_SET, 1),
+        ("empty set", LOCATORS_EMPTY, PART_SET, 1),
+        ("set in use", SET_IN_USE, PART_SET_WITHDRAWAL, 0),
+        ("no such set", SET_UNKNOWN, PART_SET_WITHDRAWAL, 0),
+        ("set where none belongs", MALFORMED, PART_BUFFER, 32 + 40 + 2 * 32),
+    ],
+)
+def test_errors_about_sets_name_the_item(table: NativeTable, part: str, error: int, where: int, item: int) -> None:
+    change = Change()
+    change.set([locator_record(IPv4Address("192.0.2.1"), 1)], 5)
+    change.put(NET, 5)
+    assert table.apply(change).error == 0
+    before = table.walk()
+    problem = table.apply(spoiled(part))
+    assert (problem.error, problem.part, problem.item) == (error, where, item)
+    assert table.walk() == before
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(0, 0x4C46), (4, 2), (6, 2), (8, 99), (12, 1 << 31), (16, 99), (20, 99), (24, 99), (28, 99)]
+)
+def test_a_buffer_that_is_no_transaction(table: NativeTable, at: int, value: int) -> None:
+    packed = bytearray(spoiled("nothing").packed())
+    packed[at : at + 4] = value.to_bytes(4, "little")
+    problem = table.apply(bytes(packed))
+    assert (problem.error, problem.part) == (MALFORMED, PART_BUFFER)
+    assert table.walk() == {}

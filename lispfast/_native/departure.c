@@ -199,8 +199,11 @@ static void report(struct lf_worker *worker, const struct lf_trouble *trouble)
     const uint32_t beside = UINT32_MAX; /* no instance-ID: these marks are not those of misses */
     const struct lf_punt punt = {.kind = LF_PUNT_PATH_MTU, .destination = trouble->peer, .value = trouble->mtu};
 
-    if (!lf_marks_hold(&worker->marks, beside, &trouble->peer, worker->now_ms) && lf_worker_punt(worker, &punt))
-        lf_marks_set(&worker->marks, beside, &trouble->peer, worker->now_ms);
+    if (lf_marks_hold(&worker->marks, beside, &trouble->peer, worker->now_ms) ||
+        !lf_marks_set(&worker->marks, beside, &trouble->peer, worker->now_ms))
+        return;
+    if (!lf_worker_punt(worker, &punt))
+        lf_marks_clear(&worker->marks, beside, &trouble->peer);
 }
 
 static void report_all(struct lf_worker *worker, struct lf_outbox *outbox)

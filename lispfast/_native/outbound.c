@@ -9,10 +9,10 @@
 /* A packet's journey out: read with headroom in front -> checked -> matched -> departs. Without a mapping it goes to the
  * stage, its EID to the control thread, and it comes back in by `release`. */
 
-/* Ours: how soon a full ring is tried again; how many frames one batch has, and how many bytes of them wait until they
- * are sent: one of the biggest, so that the far end can begin while we read on. And after how many bytes the other
- * direction has its turn, whose socket holds a few times as much. */
-enum { RING_RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 60 << 10, TURN_BYTES = 1 << 20 };
+/* Ours: how soon it is tried again to punt what found no room; how many frames one batch has, and how many bytes of them
+ * wait until they are sent: one of the biggest, so that the far end can begin while we read on. And after how many bytes
+ * the other direction has its turn, whose socket holds a few times as much. */
+enum { RETRY_MS = 50, FRAMES = 256, BATCH_BYTES = 60 << 10, TURN_BYTES = 1 << 20 };
 
 bool lf_worker_punt(struct lf_worker *worker, const struct lf_punt *punt)
 {
@@ -38,10 +38,12 @@ static void punt_miss(struct lf_worker *worker, const struct lf_staged *staged)
 
     if (lf_marks_hold(&worker->marks, staged->iid, &staged->destination, worker->now_ms))
         return;
-    if (lf_worker_punt(worker, &punt))
-        lf_marks_set(&worker->marks, staged->iid, &staged->destination, worker->now_ms);
-    else
-        worker->repeat_ms = worker->now_ms + RING_RETRY_MS;
+    if (lf_marks_set(&worker->marks, staged->iid, &staged->destination, worker->now_ms)) {
+        if (lf_worker_punt(worker, &punt))
+            return;
+        lf_marks_clear(&worker->marks, staged->iid, &staged->destination);
+    }
+    worker->repeat_ms = worker->now_ms + RETRY_MS;
 }
 
 static void drop_oldest(struct lf_worker *worker, enum lf_reason reason)

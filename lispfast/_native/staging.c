@@ -56,6 +56,11 @@ static unsigned mark_start(uint32_t iid, const struct lf_address *eid)
     return (unsigned)(hash >> 48) % LF_MARKS;
 }
 
+static bool expired(const struct lf_mark *mark, uint64_t now_ms)
+{
+    return mark->since_ms == 0 || now_ms - mark->since_ms >= LF_MARK_MS;
+}
+
 static unsigned find_mark(const struct lf_marks *marks, uint32_t iid, const struct lf_address *eid)
 {
     unsigned start = mark_start(iid, eid);
@@ -74,10 +79,10 @@ bool lf_marks_hold(const struct lf_marks *marks, uint32_t iid, const struct lf_a
 {
     unsigned at = find_mark(marks, iid, eid);
 
-    return at < LF_MARKS && now_ms - marks->mark[at].since_ms < LF_MARK_MS;
+    return at < LF_MARKS && !expired(&marks->mark[at], now_ms);
 }
 
-void lf_marks_set(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid, uint64_t now_ms)
+bool lf_marks_set(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid, uint64_t now_ms)
 {
     unsigned start = mark_start(iid, eid), at = find_mark(marks, iid, eid);
 
@@ -86,8 +91,11 @@ void lf_marks_set(struct lf_marks *marks, uint32_t iid, const struct lf_address 
         for (unsigned i = 1; i < MARK_WAYS; i++)
             if (marks->mark[(start + i) % LF_MARKS].since_ms < marks->mark[at].since_ms)
                 at = (start + i) % LF_MARKS;
+        if (!expired(&marks->mark[at], now_ms))
+            return false;
     }
     marks->mark[at] = (struct lf_mark){.eid = *eid, .iid = iid, .since_ms = now_ms};
+    return true;
 }
 
 void lf_marks_clear(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid)

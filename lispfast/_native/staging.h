@@ -12,7 +12,9 @@
 /* Ours. The count holds a few dozen new connections; the bytes a TCP window or two; the age is beyond what a mapping
  * takes, with one retransmission of the Map-Request. */
 enum { LF_STAGE_PACKETS = 256, LF_STAGE_BYTES = 512 << 10, LF_STAGE_MS = 3000 };
-enum { LF_MARKS = 1024, LF_MARK_MS = 1000 };
+
+/* Ours. An EID is asked for once in this time, and about as many as there are marks meanwhile: others wait. */
+enum { LF_MARKS = 2048, LF_MARK_MS = 1000 };
 
 struct lf_staged {
     uint8_t *buffer; /* the pool's buffer that holds the frame; the stage owns it */
@@ -52,9 +54,10 @@ struct lf_marks {
     } mark[LF_MARKS];
 };
 
-/* Whether the EID is marked; `set` marks it in place of the oldest mark near it; `clear` forgets it. */
+/* Whether the EID is marked; `set` marks it in place of the oldest mark near it, false where even that one is younger
+ * than LF_MARK_MS; `clear` forgets it. */
 bool lf_marks_hold(const struct lf_marks *marks, uint32_t iid, const struct lf_address *eid, uint64_t now_ms);
-void lf_marks_set(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid, uint64_t now_ms);
+bool lf_marks_set(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid, uint64_t now_ms);
 void lf_marks_clear(struct lf_marks *marks, uint32_t iid, const struct lf_address *eid);
 
 #endif

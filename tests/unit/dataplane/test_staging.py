@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -158,3 +160,92 @@ def test_a_full_ring_loses_a_punt_not_the_eid(bench: Bench) -> None:
     assert waiting - asked
     while waiting - asked:
         asked |= {str(punt.destination) for punt in bench.punts()}
+
+
+def test_an_eid_is_punted_once_a_second_among_many(bench: Bench) -> None:
+    """More EIDs than a worker can mark in a second: the others wait for their turn, nobody is asked for twice."""
+    rounds = [[bytes(inner(dst=f"10.{20 + one}.0.{number}")) for number in range(100)] for one in range(30)]
+    begun, asked = time.monotonic(), Counter[str]()
+    for packets in rounds:
+        for packet in (*packets, inner()):
+            bench.send(packet)
+        bench.settle()
+        asked.update(str(punt.destination) for punt in bench.engine.take_punts())
+    seconds = int(time.monotonic() - begun)
+    assert asked[str(REMOTE[4])] >= 1
+    assert max(asked.values()) <= 1 + seconds
+    assert len(asked) > 1500  # most of what a worker can mark
+
+
+def test_young_packets_stay_when_the_old_go(bench: Bench) -> None:
+    bench.send(inner(payload=b"old"))
+    assert [len(bench.punts()), len(bench.punts())] == [1, 1]  # a second later
+    young = bench.send(inner(payload=b"young"))
+    wait_until(lambda: bench.drops() == {"stage-aged": 1})
+    bench.map()
+    assert bench.outer().payload[8:] == young
+
+
+def test_nothing_overtakes_where_a_part_is_released(bench: Bench) -> None:
+    """Two EIDs, packets of both all the time, one answered before the other; and a part of a prefix before the rest."""
+    names = ["10.9.1.1", "10.9.1.2", "10.9.1.130"]
+    sent: dict[str, list[bytes]] = {name: [] for name in names}
+
+    def send(count: int) -> None:
+        for number in range(count):
+            name = names[number % len(names)]
+            sent[name].append(bench.send(inner(dst=name, payload=len(sent[name]).to_bytes(2, "big"))))
+
+    for step in ("10.9.1.2/32", "10.9.1.0/25", "10.9.1.0/24"):
+        send(30)
+        bench.settle()
+        send(15)
+        bench.map(None, step)
+        send(15)
+    came: dict[str, list[bytes]] = {name: [] for name in names}
+    for _ in range(sum(map(len, sent.values()))):
+        packet = bench.outer().payload[8:]
+        came[str(address(".".join(map(str, packet[16:20]))))].append(packet)
+    assert came == sent
+    assert bench.drops() == {"inner-malformed": 3}  # by settle()
+
+
+def tasks() -> list[Path]:
+    """The workers of this process, by number."""
+    found = [task for task in Path("/proc/self/task").iterdir() if (task / "comm").read_text().startswith("lispfast-")]
+    return sorted(found, key=lambda task: (task / "comm").read_text())
+
+
+def rests(task: Path) -> int:
+    """How often the worker went to sleep so far; it sleeps now."""
+    wait_until(lambda: (task / "stat").read_text().rpartition(")")[2].split()[0] == "S")
+    line = next(line for line in (task / "status").read_text().splitlines() if line.startswith("voluntary_ctxt"))
+    return int(line.split()[1])
+
+
+def test_a_commit_wakes_only_who_has_packets_waiting(bench: Bench) -> None:
+    (task,) = tasks()
+    bench.settle()
+    before = rests(task)
+    for number in range(1, 51):
+        bench.map(Drop(), f"10.8.0.{number}/32")
+    assert rests(task) == before
+    bench.send(inner())
+    bench.settle()
+    before = rests(task)
+    for number in range(51, 101):
+        bench.map(Drop(), f"10.8.0.{number}/32")
+        rests(task)
+    assert rests(task) > before
+
+
+def test_a_worker_that_sleeps_holds_nothing_up(bench: Bench) -> None:
+    bench.map()
+    bench.send(inner())
+    bench.outer()
+    bench.settle()
+    (task,) = tasks()
+    before = rests(task)
+    bench.engine.commit(Transaction(withdraw=tuple(EidPrefix.parse(text) for text in ("0.0.0.0/0", "::/0"))))
+    assert bench.engine.left().packets_out == 1, "freed at once, its use among that of those that are gone"
+    assert rests(task) == before

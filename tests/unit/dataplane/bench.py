@@ -10,6 +10,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scapy.layers.inet import IP, UDP
@@ -180,6 +181,14 @@ class Bench:
         before = self.engine.drops()[DataReason.INNER_MALFORMED]
         self.tun.send(b"\xff")
         wait_until(lambda: self.engine.drops()[DataReason.INNER_MALFORMED] == before + 1)
+
+    def rests(self) -> int:
+        """How often the worker has gone to sleep; it sleeps when this returns."""
+        names = {task: (task / "comm").read_text() for task in Path("/proc/self/task").iterdir()}
+        (task,) = (task for task, name in names.items() if name.startswith("lispfast-"))
+        wait_until(lambda: (task / "stat").read_text().rpartition(")")[2].split()[0] == "S")
+        lines = (line.split(":") for line in (task / "status").read_text().splitlines())
+        return next(int(value) for name, value in lines if name == "voluntary_ctxt_switches")
 
 
 def locals_of(*texts: str, iid: int = 0) -> tuple[Eid, ...]:

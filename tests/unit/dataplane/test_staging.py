@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -210,33 +209,19 @@ def test_nothing_overtakes_where_a_part_is_released(bench: Bench) -> None:
     assert bench.drops() == {"inner-malformed": 3}  # by settle()
 
 
-def tasks() -> list[Path]:
-    """The workers of this process, by number."""
-    found = [task for task in Path("/proc/self/task").iterdir() if (task / "comm").read_text().startswith("lispfast-")]
-    return sorted(found, key=lambda task: (task / "comm").read_text())
-
-
-def rests(task: Path) -> int:
-    """How often the worker went to sleep so far; it sleeps now."""
-    wait_until(lambda: (task / "stat").read_text().rpartition(")")[2].split()[0] == "S")
-    line = next(line for line in (task / "status").read_text().splitlines() if line.startswith("voluntary_ctxt"))
-    return int(line.split()[1])
-
-
 def test_a_commit_wakes_only_who_has_packets_waiting(bench: Bench) -> None:
-    (task,) = tasks()
     bench.settle()
-    before = rests(task)
+    before = bench.rests()
     for number in range(1, 51):
         bench.map(Drop(), f"10.8.0.{number}/32")
-    assert rests(task) == before
+    assert bench.rests() == before
     bench.send(inner())
     bench.settle()
-    before = rests(task)
+    before = bench.rests()
     for number in range(51, 101):
         bench.map(Drop(), f"10.8.0.{number}/32")
-        rests(task)
-    assert rests(task) > before
+        bench.rests()
+    assert bench.rests() > before
 
 
 def test_a_worker_that_sleeps_holds_nothing_up(bench: Bench) -> None:
@@ -244,8 +229,7 @@ def test_a_worker_that_sleeps_holds_nothing_up(bench: Bench) -> None:
     bench.send(inner())
     bench.outer()
     bench.settle()
-    (task,) = tasks()
-    before = rests(task)
+    before = bench.rests()
     bench.engine.commit(Transaction(withdraw=tuple(EidPrefix.parse(text) for text in ("0.0.0.0/0", "::/0"))))
     assert bench.engine.left().packets_out == 1, "freed at once, its use among that of those that are gone"
-    assert rests(task) == before
+    assert bench.rests() == before

@@ -4,8 +4,8 @@
 #include "icmp.h"
 #include "plan.h"
 
-/* Puts and withdrawals to changes. A prefix that stands is found in its trie and marked, so that a second mention shows;
- * new ones are in no trie yet and found by hash. */
+/* Puts and withdrawals to changes, one each in their order. A prefix that stands is found in its trie and marked, so
+ * that a second mention shows. One that is new is in no trie yet: roots.c sees whether it comes twice. */
 
 static struct lf_problem problem_of(const struct lf_plan *plan, enum lf_error error, enum lf_part part, size_t item,
                                     const uint8_t *record)
@@ -34,47 +34,15 @@ static struct lf_bits key_bits(const struct lf_key *key)
     return (struct lf_bits){.high = key->high, .low = key->low};
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
+size_t lf_plan_newest(const struct lf_plan *plan, const struct lf_key *key)
 {
-    hash = (hash ^ value) * UINT64_C(0xd6e8feb86659fd93);
-    return hash ^ hash >> 32;
-}
+    for (size_t place = plan->count; place > 0; place--) {
+        const struct lf_prefix *prefix = lf_prefix_at(&plan->table->prefixes, plan->changes[place - 1].value);
 
-/* The cell of a new prefix, or the empty one where it belongs. */
-static uint64_t *fresh_cell(const struct lf_plan *plan, const struct lf_key *key, uint64_t *tag)
-{
-    uint64_t hash = mix(plan->table->sets.seed, (uint64_t)key->iid << 16 | (uint64_t)key->family << 8 | key->length);
-
-    hash = mix(mix(hash, key->high), key->low);
-    *tag = hash << 32;
-    for (size_t at = (hash >> 32) & plan->fresh_mask;; at = (at + 1) & plan->fresh_mask) {
-        uint64_t *cell = &plan->fresh[at];
-
-        if (!*cell)
-            return cell;
-        if ((*cell ^ *tag) >> 32)
-            continue;
-
-        const struct lf_change *change = &plan->changes[(uint32_t)*cell - 1];
-        const struct lf_key *other = &lf_prefix_at(&plan->table->prefixes, change->value)->key;
-
-        if (other->high == key->high && other->low == key->low && other->iid == key->iid &&
-            other->family == key->family && other->length == key->length)
-            return cell;
+        if (prefix->key.mark == LF_FRESH && lf_key_equal(&prefix->key, key))
+            return place;
     }
-}
-
-static bool make_fresh(struct lf_plan *plan)
-{
-    size_t cells = 16;
-
-    if (plan->fresh)
-        return true;
-    while (cells < (size_t)plan->packed->count.puts * 2)
-        cells *= 2;
-    plan->fresh = calloc(cells, sizeof *plan->fresh);
-    plan->fresh_mask = cells - 1;
-    return plan->fresh != NULL;
+    return 0;
 }
 
 void lf_plan_touch(struct lf_plan *plan, struct lf_space *space)
@@ -118,14 +86,8 @@ static enum lf_error add_fresh(struct lf_plan *plan, struct lf_space *space, con
 {
     struct lf_table *table = plan->table;
     struct lf_prefix *prefix;
-    uint64_t *cell, tag;
     bool full;
 
-    if (!make_fresh(plan))
-        return LF_NO_MEMORY;
-    cell = fresh_cell(plan, key, &tag);
-    if (*cell)
-        return LF_PREFIX_TWICE;
     if (!space)
         space = make_space(plan, key);
     if (!space)
@@ -138,7 +100,6 @@ static enum lf_error add_fresh(struct lf_plan *plan, struct lf_space *space, con
     fill(&prefix->own, verdict);
     lf_chain_push(&prefix->verdicts, &prefix->own.version, lf_epoch_next(&table->epoch));
     plan->changes[plan->count++] = (struct lf_change){.value = lf_prefix_value(prefix)};
-    *cell = tag | (uint32_t)plan->count;
     link_change(plan, space);
     return LF_OK;
 }
@@ -214,7 +175,6 @@ static enum lf_error withdraw(struct lf_plan *plan, const struct lf_packed_withd
     struct lf_prefix *prefix;
     struct lf_key key;
     uint32_t value = 0;
-    uint64_t tag;
 
     if (!make_key(&key, withdrawal->network, withdrawal->iid, withdrawal->family, withdrawal->length))
         return LF_PREFIX_LENGTH;
@@ -222,7 +182,7 @@ static enum lf_error withdraw(struct lf_plan *plan, const struct lf_packed_withd
     if (space)
         value = lf_trie_exact(key.family, lf_space_newest(space), key_bits(&key), key.length);
     if (!value)
-        return plan->fresh && *fresh_cell(plan, &key, &tag) ? LF_PREFIX_TWICE : LF_PREFIX_ABSENT;
+        return lf_plan_newest(plan, &key) ? LF_PREFIX_TWICE : LF_PREFIX_ABSENT;
     prefix = lf_prefix_at(&plan->table->prefixes, value);
     if (prefix->key.mark != LF_UNMARKED)
         return LF_PREFIX_TWICE;

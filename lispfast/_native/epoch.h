@@ -4,10 +4,9 @@
  * A reader pins the newest number once a batch and sees the table as it was at that number. What a change took out is
  * freed when every reader has pinned that number or a later one; a reader that sleeps does not hold anything up.
  *
- * Orders: `current` and `pin` are stored and loaded sequentially consistent, so that of a reader that wakes and a writer
- * that scans the pins at least one sees the other. Everything reached through a published pointer is released by the
- * store of that pointer.
- */
+ * Orders: `current` and `pin` are stored and loaded sequentially consistent, so that of a reader that wakes and a
+ * writer that scans the pins at least one sees the other. Everything reached through a published pointer is released by
+ * the store of that pointer. */
 #ifndef LF_EPOCH_H
 #define LF_EPOCH_H
 
@@ -56,10 +55,10 @@ void lf_epoch_sleep(struct lf_epoch *epoch, unsigned reader);
 /* For readers: the newest number, not pinned. */
 uint64_t lf_epoch_newest(const struct lf_epoch *epoch);
 
-/* For the writer. `publish` makes the next number the current one. `reserve` makes room for `more` things to retire, false
- * where there is no memory. `retire` takes one of these places: `release` is called once every reader has passed the next
- * number; `bytes` is what that frees, about. A release that is called may retire one thing without a reservation.
- * `reclaim` calls what is due. `drain` calls everything and frees the queue; no reader may be left. */
+/* For the writer. `publish` makes the next number the current one. `reserve` makes room for `more` things to retire,
+ * false where there is no memory. `retire` takes one of these places: `release` is called once every reader has passed
+ * the next number; `bytes` is what that frees, about. A release that is called may retire one thing without a
+ * reservation. `reclaim` calls what is due. `drain` calls everything and frees the queue; no reader may be left. */
 uint64_t lf_epoch_next(const struct lf_epoch *epoch);
 void lf_epoch_publish(struct lf_epoch *epoch);
 bool lf_epoch_reserve(struct lf_epoch *epoch, size_t more);

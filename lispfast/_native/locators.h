@@ -45,8 +45,8 @@ struct lf_set {
     lf_chain versions; /* of struct lf_locators */
 };
 
-/* A set with its first version, born when it is published, or a further version; NULL where there is no memory. The caller
- * fills the locators. */
+/* A set with its first version, born when it is published, or a further version; NULL where there is no memory. The
+ * caller fills the locators. */
 struct lf_set *lf_set_new(uint32_t id, unsigned count);
 struct lf_locators *lf_locators_new(unsigned count);
 

@@ -1,8 +1,8 @@
 /* A packed transaction: the one form in which changes of the table come, from Python in one piece.
  *
  * Little-endian numbers, every record a multiple of 8 bytes, nothing between records, in this order: header; sets, each
- * followed by its locators; puts; withdrawals; sources; local EIDs; set withdrawals. An IPv4 address is the first 4 of its
- * 16 bytes, the others zero. */
+ * followed by its locators; puts; withdrawals; sources; local EIDs; set withdrawals. An IPv4 address is the first 4 of
+ * its 16 bytes, the others zero. */
 #ifndef LF_PACKED_H
 #define LF_PACKED_H
 
@@ -15,7 +15,8 @@
 /* Ours. */
 #define LF_PACKED_MAGIC "LFTX"
 enum { LF_PACKED_VERSION = 1, LF_PACKED_LOCAL = 1 }; /* a flag: the set of local EIDs is replaced */
-#define LF_PACKED_OWN (UINT32_C(1) << 31)            /* in `set` of a put: the rest is a set's place in this transaction */
+/* In `set` of a put: the rest is the place of a set in this transaction. */
+#define LF_PACKED_OWN (UINT32_C(1) << 31)
 
 struct lf_packed_header {
     char magic[4];
@@ -83,8 +84,8 @@ struct lf_packed {
     const uint8_t *sets, *puts, *withdrawals, *sources, *locals, *set_withdrawals;
 };
 
-/* Looks at no more than `length` bytes, which may lie anywhere. False where the buffer is not one of the form above, and
- * then `*wrong` is the offset of what shows it. */
+/* Looks at no more than `length` bytes, which may lie anywhere. False where the buffer is not one of the form above,
+ * and then `*wrong` is the offset of what shows it. */
 bool lf_packed_open(struct lf_packed *packed, const void *buffer, size_t length, size_t *wrong);
 
 /* The records, in the machine's own order. `set` moves past the set and its locators, which begin at `*locators`; false

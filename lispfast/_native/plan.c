@@ -188,13 +188,13 @@ struct lf_problem lf_plan_make(struct lf_plan *plan, struct lf_table *table, con
     if (!problem.error)
         problem = lf_plan_changes(plan);
     if (!problem.error)
+        problem = lf_plan_roots(plan);
+    if (!problem.error)
         problem = plan_going(plan);
     if (!problem.error)
         problem = plan_sources(plan);
     if (!problem.error)
         problem = plan_locals(plan);
-    if (!problem.error && !lf_plan_roots(plan))
-        problem = no_memory;
     return problem.error ? problem : plan_queue(plan);
 }
 
@@ -269,7 +269,6 @@ void lf_plan_free(struct lf_plan *plan)
 {
     free(plan->sets);
     free(plan->changes);
-    free(plan->fresh);
     free(plan->going);
     for (unsigned i = 0; i < 2; i++)
         free(plan->pieces[i]);

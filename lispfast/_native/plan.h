@@ -25,9 +25,8 @@ struct lf_plan {
     size_t set_count;
     struct lf_change *changes; /* puts, then withdrawals */
     size_t count;
-    uint64_t *fresh; /* a hash table of the changes with new prefixes: their place from 1 on, under 32 bits of hash */
-    size_t fresh_mask;
     struct lf_space *spaces; /* whose tries change or that were made, linked by `next` */
+    uint32_t twice; /* the number of a new prefix that came twice */
     struct lf_trie_edit edits[2]; /* IPv4, IPv6; number 0: not begun */
     struct lf_pieces *pieces[2];  /* takes what an edit leaves */
     struct lf_set **going;
@@ -41,7 +40,7 @@ struct lf_plan {
  *
  * changes.c: prefixes found or made, each named once. roots.c: the new tries. plan.c: everything. */
 struct lf_problem lf_plan_changes(struct lf_plan *plan);
-bool lf_plan_roots(struct lf_plan *plan);
+struct lf_problem lf_plan_roots(struct lf_plan *plan);
 struct lf_problem lf_plan_make(struct lf_plan *plan, struct lf_table *table, const struct lf_packed *packed);
 
 /* Everything as it was. Spaces that were made for nothing are retired: a number has to be published. */
@@ -49,6 +48,9 @@ void lf_plan_undo(struct lf_plan *plan);
 
 /* The memory of the plan itself. */
 void lf_plan_free(struct lf_plan *plan);
+
+/* The last change, by its place from 1 on, that makes this prefix anew; 0 for none. Looks at all: for errors. */
+size_t lf_plan_newest(const struct lf_plan *plan, const struct lf_key *key);
 
 /* Adds a space to the plan's. */
 void lf_plan_touch(struct lf_plan *plan, struct lf_space *space);

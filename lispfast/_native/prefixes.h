@@ -29,6 +29,12 @@ struct lf_key {
     uint16_t mark; /* enum lf_mark_of_prefix; the writer's alone */
 };
 
+static inline bool lf_key_equal(const struct lf_key *a, const struct lf_key *b)
+{
+    return a->high == b->high && a->low == b->low && a->iid == b->iid && a->family == b->family &&
+           a->length == b->length;
+}
+
 /* What the transaction in hand does to a prefix; `leaving` stays until its number is free. */
 enum lf_mark_of_prefix { LF_UNMARKED, LF_REPLACED, LF_FRESH, LF_LEAVING };
 
@@ -89,8 +95,9 @@ struct lf_prefixes {
 bool lf_prefixes_init(struct lf_prefixes *prefixes, unsigned workers);
 void lf_prefixes_free(struct lf_prefixes *prefixes);
 
-/* For the writer: a prefix with this key, marked fresh, without use and verdict; NULL where there is no memory or, `*full`, no
- * number. `give` adds its use to that of those that are gone and frees the number: no reader may see the prefix. */
+/* For the writer: a prefix with this key, marked fresh, without use and verdict; NULL where there is no memory or,
+ * `*full`, no number. `give` adds its use to that of those that are gone and frees the number: no reader may see the
+ * prefix. */
 struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, struct lf_blocks *blocks, const struct lf_key *key,
                                  bool *full);
 void lf_prefix_give(struct lf_prefixes *prefixes, struct lf_prefix *prefix);
@@ -123,7 +130,8 @@ static inline bool lf_prefix_stands(const struct lf_prefix *prefix)
 /* The workers together. */
 struct lf_use lf_prefix_use(const struct lf_prefixes *prefixes, uint32_t value);
 
-/* When any of the numbers from `value`, a multiple of LF_USAGE_GROUP, to the end of its group was used last; 0 for never. */
+/* When any of the numbers from `value`, a multiple of LF_USAGE_GROUP, to the end of its group was used last; 0 for
+ * never. */
 enum { LF_USAGE_GROUP = LF_USAGE_PAGE / sizeof(struct lf_usage) };
 uint64_t lf_prefix_group_used(const struct lf_prefixes *prefixes, uint32_t value);
 

@@ -19,8 +19,8 @@ struct lf_space {
     uint8_t family;
     lf_chain roots; /* of struct lf_root; none before the first transaction */
     size_t prefixes; /* of the newest root; the writer's alone, as below */
-    /* What the transaction in hand does here: its prefixes that come and go (a list of changes by their place from 1 on, see
-     * changes.h), and the root that it makes. */
+    /* What the transaction in hand does here: its prefixes that come and go (a list of changes by their place from 1
+     * on, see changes.h), and the root that it makes. */
     uint32_t first, coming, going;
     struct lf_root *made;
     struct lf_space *next;

@@ -1,8 +1,8 @@
 /* The shared table: EID-prefix -> verdict by instance-ID, locator-sets, our own EIDs, source-RLOC slots.
  *
  * One writer (transaction.h), readers without locks. Each thing that changes is a chain of versions, newest first; a
- * reader takes the newest version that is not newer than its pin, so it sees all of a transaction or none of it. From an
- * address to where its packets go:
+ * reader takes the newest version that is not newer than its pin, so it sees all of a transaction or none of it. From
+ * an address to where its packets go:
  *
  *   instance-ID and family -> space -> root of its trie -> number -> prefix -> verdict -> locator-set -> locators
  *                                    \ chain                        \ chain              \ chain
@@ -75,7 +75,8 @@ struct lf_match {
 /* Longest-prefix match within the instance-ID. */
 struct lf_match lf_table_lookup(struct lf_view view, uint32_t iid, const struct lf_address *address);
 
-/* The same for many addresses of a family, IPv4 as numbers: `values` are the numbers of the prefixes, 0 for no match. */
+/* The same for many addresses of a family, IPv4 as numbers: `values` are the numbers of the prefixes, 0 for no
+ * match. */
 void lf_table_find4(struct lf_view view, uint32_t iid, const uint32_t *addresses, uint32_t *values, size_t count);
 void lf_table_find6(struct lf_view view, uint32_t iid, const struct lf_bits *addresses, uint32_t *values, size_t count);
 
@@ -96,17 +97,17 @@ static inline struct lf_usage *lf_table_usage_of(const struct lf_table *table, c
     return lf_prefix_usage(&table->prefixes, lf_prefix_value(prefix), worker);
 }
 
-/* For the writer, in slices: up to `room` of the prefixes that stand, with what the newest number shows, by rising number.
- * `*from` starts at 0 and is where to go on. Fewer than `room`: that was all. A prefix that stands all the while comes up
- * once, whatever is committed between the slices. */
+/* For the writer, in slices: up to `room` of the prefixes that stand, with what the newest number shows, by rising
+ * number. `*from` starts at 0 and is where to go on. Fewer than `room`: that was all. A prefix that stands all the
+ * while comes up once, whatever is committed between the slices. */
 struct lf_row {
     uint32_t value;
     struct lf_match match;
 };
 size_t lf_table_walk(const struct lf_table *table, uint32_t *from, struct lf_row *rows, size_t room);
 
-/* For the writer, in the same way: the prefixes whose counters changed at `since_ms` or later, all that were ever used for 0.
- * A worker's clock is that of its batch, so a reading asks from some batches before the one before it. */
+/* For the writer, in the same way: the prefixes whose counters changed at `since_ms` or later, all that were ever used
+ * for 0. A worker's clock is that of its batch, so a reading asks from some batches before the one before it. */
 struct lf_usage_row {
     uint32_t value;
     struct lf_key key;

@@ -4,10 +4,10 @@
 
 #include "plan.h"
 
-/* A transaction's journey: opened (packed.c), planned (plan.c), which takes all memory and is the only step that can fail,
- * applied: new versions in front of their chains, where no pin shows them yet; then published. What they replace goes into
- * the queue (epoch.c), whose order is that in which things were left: a version is cut off its successor before its
- * prefix goes. */
+/* A transaction's journey: opened (packed.c), planned (plan.c), which takes all memory and is the only step that can
+ * fail, applied: new versions in front of their chains, where no pin shows them yet; then published. What they replace
+ * goes into the queue (epoch.c), whose order is that in which things were left: a version is cut off its successor
+ * before its prefix goes. */
 
 void lf_release_space(void *owner, void *thing)
 {

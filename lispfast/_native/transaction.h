@@ -22,8 +22,8 @@ enum lf_error {
     LF_MALFORMED,  /* not a packed transaction */
 };
 
-/* Which part of the transaction an error is about; `item` counts from 0 within it, of the buffer it is the offset of the
- * record. */
+/* Which part of the transaction an error is about; `item` counts from 0 within it, of the buffer it is the offset of
+ * the record. */
 enum lf_part {
     LF_PART_NONE,
     LF_PART_PUT,
@@ -41,12 +41,12 @@ struct lf_problem {
     size_t item;
 };
 
-/* Ours. What waits to be freed, in things and in bytes: beyond it a commit is refused, unless nothing else waits. At a thousand
- * commits a second of a prefix each that is minutes of a worker that does not pass. */
+/* Ours. What waits to be freed, in things and in bytes: beyond it a commit is refused, unless nothing else waits. At a
+ * thousand commits a second of a prefix each that is minutes of a worker that does not pass. */
 enum { LF_WAITING_MAX = 1 << 20, LF_WAITING_BYTES = 64 << 20 };
 
-/* For the writer. With an error the table is as it was before. The buffer must not change meanwhile; it may lie anywhere and
- * is not needed afterwards. Before it returns, whatever all readers have passed is freed. */
+/* For the writer. With an error the table is as it was before. The buffer must not change meanwhile; it may lie
+ * anywhere and is not needed afterwards. Before it returns, whatever all readers have passed is freed. */
 struct lf_problem lf_table_commit_packed(struct lf_table *table, const void *buffer, size_t length);
 
 /* For the writer: frees what it can; how many things still wait to be freed. */

@@ -1,6 +1,6 @@
-/* How long things live, under ASan: a number is free again when every reader has passed and not before, counters are kept
- * while a prefix lives and added up after, a replaced set is every prefix's at once, what waits is bounded, and a space without
- * prefixes goes. */
+/* How long things live, under ASan: a number is free again when every reader has passed and not before, counters are
+ * kept while a prefix lives and added up after, a replaced set is every prefix's at once, what waits is bounded, and a
+ * space without prefixes goes. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

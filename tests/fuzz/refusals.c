@@ -1,6 +1,7 @@
-/* Transactions that are refused leave no trace, under ASan: one that touches everything is tried with each allocation failing
- * once and with each mistake at its end; every time the table has to be what it was, seen by walking it and by looking up,
- * until nothing fails and the same transaction is taken. To be linked with --wrap for each __wrap_ function below. */
+/* Transactions that are refused leave no trace, under ASan: one that touches everything is tried with each allocation
+ * failing once and with each mistake at its end; every time the table has to be what it was, seen by walking it and by
+ * looking up, until nothing fails and the same transaction is taken. To be linked with --wrap for each __wrap_ function
+ * below. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,6 +242,16 @@ static void spoil_twice_new(void)
     withdraw_host(4, 1, 1);
 }
 
+static void spoil_twice_anew(void)
+{
+    put_host(4, 0, 149, NEW);
+}
+
+static void spoil_twice_by_one(void)
+{
+    put_host(6, 0, 500, NEW);
+}
+
 static void spoil_absent(void)
 {
     withdraw_host(6, 3, 1);
@@ -318,6 +329,7 @@ static const struct {
     enum lf_part part;
 } mistakes[] = {
     {spoil_prefix_length, LF_PREFIX_LENGTH, LF_PART_WITHDRAW}, {spoil_twice, LF_PREFIX_TWICE, LF_PART_WITHDRAW},
+    {spoil_twice_anew, LF_PREFIX_TWICE, LF_PART_PUT},          {spoil_twice_by_one, LF_PREFIX_TWICE, LF_PART_PUT},
     {spoil_twice_new, LF_PREFIX_TWICE, LF_PART_WITHDRAW},      {spoil_absent, LF_PREFIX_ABSENT, LF_PART_WITHDRAW},
     {spoil_slot, LF_SLOT_RANGE, LF_PART_SOURCE},               {spoil_slot_twice, LF_SLOT_TWICE, LF_PART_SOURCE},
     {spoil_set, LF_SET_UNKNOWN, LF_PART_PUT},                  {spoil_own_set, LF_SET_UNKNOWN, LF_PART_PUT},

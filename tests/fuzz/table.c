@@ -1,6 +1,6 @@
-/* One writer and two readers on one table, under TSan and under ASan. Every transaction gives a set of prefixes, the own
- * EIDs and a source slot the same generation; a reader that sees two of them differ has seen half a transaction. Around
- * them prefixes come and go, so that pieces of tries and numbers are made and freed. Usage: table ROUNDS. */
+/* One writer and two readers on one table, under TSan and under ASan. Every transaction gives a set of prefixes, the
+ * own EIDs and a source slot the same generation; a reader that sees two of them differ has seen half a transaction.
+ * Around them prefixes come and go, so that pieces of tries and numbers are made and freed. Usage: table ROUNDS. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
@@ -44,8 +44,8 @@ static void pass(struct change *change, const struct lf_address *network, uint8_
         change_put(change, 0, network, length, &to);
 }
 
-/* Generation g: the steady prefixes, of which half refer to one named set, one local EID and slot 0 say g; the g-th passing
- * prefix comes or goes. Every fourth transaction fails at its last item and must leave no trace. */
+/* Generation g: the steady prefixes, of which half refer to one named set, one local EID and slot 0 say g; the g-th
+ * passing prefix comes or goes. Every fourth transaction fails at its last item and must leave no trace. */
 static void commit(unsigned generation)
 {
     static struct change change;

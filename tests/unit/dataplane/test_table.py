@@ -264,6 +264,19 @@ def test_errors_about_sets_name_the_item(table: NativeTable, part: str, error: i
     assert table.walk() == before
 
 
+@pytest.mark.parametrize("others", [0, 500])
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_new_prefix_twice_names_the_second(table: NativeTable, others: int, family: int) -> None:
+    address = IPv4Address("10.0.0.0") if family == 4 else IPv6Address("fd00::")
+    hosts = [EidPrefix(ip_network(address + i)) for i in range(others + 1)]
+    change = Change()
+    for host in (*hosts, hosts[others // 2]):
+        change.put(host, kind=DROP)
+    problem = table.apply(change)
+    assert (problem.error, problem.part, problem.item) == (PREFIX_TWICE, PART_PUT, len(hosts))
+    assert table.walk() == {}
+
+
 @pytest.mark.parametrize(
     ("at", "value"), [(0, 0x4C46), (4, 2), (6, 2), (8, 99), (12, 1 << 31), (16, 99), (20, 99), (24, 99), (28, 99)]
 )

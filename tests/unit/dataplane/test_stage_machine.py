@@ -85,6 +85,7 @@ class StageMachine(RuleBasedStateMachine):
                 far.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
         self.twin = Twin(set(OURS.values()), SOURCES[0])
         self.number = self.mark = 0
+        self.last: list[Flow] = []
         self.waits_since: float | None = None
         self.punted_at: dict[Eid, float] = {}
         self.came: dict[Flow, list[tuple[int, int, str]]] = defaultdict(list)
@@ -149,17 +150,12 @@ class StageMachine(RuleBasedStateMachine):
     def send(self, parts: list[tuple[Flow, tuple[int, int]]]) -> None:
         """Bursts of several flows; enough of them, and the stage is full of packets or of bytes."""
         self.bench.rests()
+        self.last = [flow for flow, _ in parts] or self.last
         for flow, (count, length) in parts:
             for _ in range(count):
                 self.number += 1
                 self.bench.send(template(flow, length)[:-4] + self.number.to_bytes(4, "big"))
                 self.twin.send(Waiting(flow, self.number, length))
-
-    @rule(flow=flows)
-    def look_up(self, flow: Flow) -> None:
-        eid = flow.destination
-        found = self.bench.engine.lookup(eid.address, eid.iid)
-        assert (found[0] if found else None) == self.twin.match(eid)
 
     @precondition(lambda self: self.twin.stage)
     @rule()
@@ -167,6 +163,18 @@ class StageMachine(RuleBasedStateMachine):
         """Whatever is asked for is answered."""
         hosts = {packet.flow.destination for packet in self.twin.stage}
         self.change({EidPrefix(ip_network(eid.address), eid.iid): "encapsulate" for eid in hosts}, 1)
+
+    @precondition(lambda self: self.twin.table)
+    @rule()
+    def forget_all(self) -> None:
+        """Every answer is gone: misses again."""
+        self.change(dict.fromkeys(list(self.twin.table), "withdraw"), 1)
+
+    @precondition(lambda self: self.last)
+    @rule(count=st.sampled_from([1, 100]))
+    def send_more(self, count: int) -> None:
+        """Flows go on while the table changes under them."""
+        self.send([(flow, (count, 60)) for flow in self.last])
 
     @invariant()
     def agree(self) -> None:
@@ -179,8 +187,15 @@ class StageMachine(RuleBasedStateMachine):
             return  # a machine under such load says nothing of the rest
         assert seen == twin.drops
         assert bench.engine.totals()["staged"] == twin.staged
+        self.check_lookups()
         self.check_punts()
         self.stay_young()
+
+    def check_lookups(self) -> None:
+        for text in FAR:
+            for iid in IIDS:
+                found = self.bench.engine.lookup(parse_address(text), iid)
+                assert (found[0] if found else None) == self.twin.match(Eid(parse_address(text), iid))
 
     def receive(self) -> dict[Flow, list[tuple[int, int, str]]]:
         """All that has come to the far end, by flow in its order."""

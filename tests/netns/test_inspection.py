@@ -81,6 +81,7 @@ def test_a_table_that_changes_all_the_time_is_what_it_should_be(lab: Lab) -> Non
             assert (status, view["differences"], view["same"], view["unsure"]) == (Exit.OK, [], True, 0)
             assert (view["wanted"], view["prefixes"]) == (standing, standing)
             assert changed.wait(BOUND_S), "the table did change"
+            assert ping(pair.left.host, RIGHT_EIDS[4], count=20, interval=0.01).lost == 0
         view = json.loads(lispctl(pair, "map-cache", "--table", "--json")[1])
     mtus = {locator["mtu"] for entry in view["entries"] for locator in entry["locators"]}
     assert mtus <= set(MTUS)

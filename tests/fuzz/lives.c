@@ -2,11 +2,13 @@
  * kept while a prefix lives and added up after, a replaced set is every prefix's at once, what waits is bounded, and a
  * space without prefixes goes. */
 #define _GNU_SOURCE
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "change.h"
+#include "engine.h"
 
 enum { NAMED = 9 };
 
@@ -250,6 +252,44 @@ static void spaces(void)
     lf_table_free(table);
 }
 
+static _Atomic(bool) full;
+
+static void *pass_when_full(void *engine)
+{
+    while (!atomic_load(&full))
+        ;
+    lf_epoch_sleep(&lf_engine_table(engine)->epoch, 0);
+    return NULL;
+}
+
+/* An engine waits for a worker that is about to pass, and gives up on one that does not. */
+static void patience(void)
+{
+    const struct lf_options options = {.port = 4341, .source_ports = 1};
+    const struct lf_address steady = host(1);
+    const int none[1] = {-1};
+    struct lf_engine *engine = lf_engine_new(none, 1, &options);
+    pthread_t thread;
+    size_t length;
+    enum lf_error error;
+
+    CHECK(engine);
+    (void)lf_epoch_pin(&lf_engine_table(engine)->epoch, 0);
+    change_begin(&change);
+    for (unsigned i = 0; i < LF_SLOTS; i++)
+        change_source(&change, (uint8_t)i, &steady, i);
+    length = change_end(&change);
+    while ((error = lf_engine_commit_packed(engine, change.buffer, length).error) == LF_OK)
+        ;
+    CHECK(error == LF_WAITING);
+    CHECK(pthread_create(&thread, NULL, pass_when_full, engine) == 0);
+    atomic_store(&full, true);
+    CHECK(lf_engine_commit_packed(engine, change.buffer, length).error == LF_OK);
+    pthread_join(thread, NULL);
+    CHECK(lf_table_reclaim(lf_engine_table(engine)) == 0);
+    lf_engine_free(engine);
+}
+
 int main(void)
 {
     numbers();
@@ -257,6 +297,7 @@ int main(void)
     sets();
     bounds();
     spaces();
+    patience();
     printf("all lives\n");
     return 0;
 }

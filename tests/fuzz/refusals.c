@@ -67,7 +67,7 @@ struct seen {
         uint8_t kind, code, ports;
         uint16_t port[4];
     } row[ROWS];
-    size_t left_rows[2];
+    size_t held; /* by the tries */
     uint32_t ifindex[LF_SLOTS];
     size_t locals;
     size_t waiting;
@@ -104,6 +104,7 @@ static void see_row(struct seen *seen, const struct lf_row *from)
 static void see(struct seen *seen)
 {
     const struct lf_view view = lf_table_view(table);
+    struct lf_space *space;
     uint32_t from = 0;
     struct lf_row row;
 
@@ -113,12 +114,13 @@ static void see(struct seen *seen)
     for (unsigned i = 0; i < LF_SLOTS; i++)
         seen->ifindex[i] = lf_table_source(view, i) ? lf_table_source(view, i)->ifindex : 0;
     seen->locals = lf_table_locals(view) ? lf_table_locals(view)->count : 0;
-    for (unsigned iid = 0; iid < 3; iid++)
-        for (unsigned six = 0; six < 2; six++)
-            seen->left_rows[six] += lf_trie_count(
-                six ? 6 : 4, lf_space_trie(lf_space_find(&table->spaces, iid, six ? 6 : 4), view.pin));
+    for (size_t cell = 0; (space = (struct lf_space *)lf_index_next(&table->spaces, &cell));) {
+        CHECK(!space->first && !space->coming && !space->going && !space->made);
+        CHECK(lf_trie_count(space->family, lf_space_newest(space)) == space->prefixes);
+        seen->held += space->prefixes;
+    }
     seen->waiting = lf_table_reclaim(table);
-    CHECK(seen->waiting == 0 && seen->left_rows[0] + seen->left_rows[1] == seen->rows);
+    CHECK(seen->waiting == 0 && seen->held == seen->rows && seen->rows == table->prefixes.live);
 }
 
 static struct lf_address host(unsigned family, unsigned number)
@@ -377,6 +379,38 @@ static void cut_off(const struct seen *before)
     CHECK(memcmp(before, &after, sizeof after) == 0);
 }
 
+/* Bytes changed anywhere: refused or taken, never half of it. */
+static unsigned damage(void)
+{
+    enum { TRIES = 300 };
+    static struct seen before, after;
+    unsigned taken = 0;
+    uint64_t state = 1;
+
+    for (unsigned i = 0; i < TRIES; i++) {
+        size_t length;
+
+        change_everything();
+        length = change_end(&change);
+        for (unsigned changes = 0; changes < 1 + i % 3; changes++) {
+            state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
+            change.buffer[(state >> 33) % length] ^= (uint8_t)(1u << (state >> 20) % 8);
+        }
+        see(&before);
+        if (lf_table_commit_packed(table, change.buffer, length).error == LF_OK) {
+            taken++;
+            lf_table_free(table);
+            table = lf_table_new(1, 5);
+            CHECK(table);
+            begin();
+            continue;
+        }
+        see(&after);
+        CHECK(memcmp(&before, &after, sizeof after) == 0);
+    }
+    return taken;
+}
+
 int main(void)
 {
     static struct seen before, after;
@@ -388,6 +422,8 @@ int main(void)
     see(&before);
     make_mistakes(&before);
     cut_off(&before);
+    CHECK(damage() > 0);
+    see(&before);
     refused = run_out_of_memory(&before);
     see(&after);
     CHECK(after.rows == before.rows + HOSTS / 4 + 59 && memcmp(&before, &after, sizeof after) != 0);

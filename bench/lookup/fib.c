@@ -81,13 +81,18 @@ static uint64_t check(const struct fib *fib, const uint32_t *expected)
 {
     uint64_t sum = 0;
 
-    for (size_t number = 0; number < fib->count; number++) {
-        uint64_t value, wanted = expected ? expected[number] : 0;
+    for (size_t first = 0; first < fib->count; first += LF_BATCH) {
+        unsigned count = fib->count - first < LF_BATCH ? (unsigned)(fib->count - first) : LF_BATCH;
+        uint64_t values[LF_BATCH];
 
-        find(fib, number, 1, &value);
-        if (value != wanted)
-            lf_refuse("wrong answer: %llu for %llu", (unsigned long long)value, (unsigned long long)wanted);
-        sum += wanted;
+        find(fib, first, count, values);
+        for (unsigned at = 0; at < count; at++) {
+            uint64_t wanted = expected ? expected[first + at] : 0;
+
+            if (values[at] != wanted)
+                lf_refuse("wrong answer for key %zu: %llu", first + at, (unsigned long long)values[at]);
+            sum += wanted;
+        }
     }
     return sum;
 }

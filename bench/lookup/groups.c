@@ -77,31 +77,30 @@ static unsigned up(unsigned length)
 }
 
 /* Groups that rte_fib6 sets aside: for the first prefix within a byte's boundary as many as lie between it and what
- * holds it, though they are shared with its neighbours. */
+ * holds it, though they are shared with its neighbours. One that ends at the boundary counts for itself. */
 static uint64_t set_aside(const struct lf_cell_prefix *prefix, size_t count)
 {
-    const struct lf_cell_prefix *above[129], *last[LEVELS + 1] = {NULL}; /* what holds this one; by floor of the length */
+    const struct lf_cell_prefix *above[129], *last[LEVELS + 1] = {NULL}; /* what holds this one; by byte of its end */
     unsigned depth = 0;
     uint64_t groups = 0;
 
     for (size_t number = 0; number < count; number++) {
         const struct lf_cell_prefix *here = &prefix[number];
-        unsigned floor = here->length / 8 * 8, parent = FIRST, holder = 0;
+        unsigned down = here->length / 8 * 8, parent = FIRST;
 
         while (depth > 0 && !same(above[depth - 1]->bits, here->bits, above[depth - 1]->length))
             depth--;
-        for (unsigned at = 0; at < depth && above[at]->length < floor; at++)
-            holder = above[at]->length;
+        for (unsigned at = 0; at < depth; at++)
+            if (above[at]->length <= down && above[at]->length > parent)
+                parent = above[at]->length;
         above[depth++] = here;
         if (here->length <= FIRST)
             continue;
-        const struct lf_cell_prefix **block = &last[(floor - FIRST) / 8];
-        if (!*block || !same((*block)->bits, here->bits, floor)) {
-            if (holder > parent)
-                parent = holder;
+        const struct lf_cell_prefix **block = &last[(down - FIRST) / 8];
+        if (here->length == down || !*block || !same((*block)->bits, here->bits, down))
             groups += (up(here->length) - up(parent)) / 8;
-        }
-        *block = here;
+        if (here->length > down)
+            *block = here;
     }
     return groups;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import tempfile
 import time
@@ -47,7 +48,9 @@ def run(command: list[str], memory: int, seconds: float, environment: Mapping[st
             raise ProcessError(excess)
         if "reason" in figures:
             raise ProcessError(str(figures["reason"]))
-        if process.returncode != 0:
+        if process.returncode < 0:
+            raise ProcessError(f"ended by {signal.Signals(-process.returncode).name}")
+        if process.returncode > 0:
             raise ProcessError(f"status {process.returncode}: {errors.read().strip()[-TAIL:]}".rstrip(": "))
     return figures
 

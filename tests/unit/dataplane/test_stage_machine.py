@@ -146,7 +146,7 @@ class StageMachine(RuleBasedStateMachine):
         self.twin.local = {eid for eid in OURS.values() if both or eid.iid == 0}
         self.commit(Transaction(local=tuple(self.twin.local)))
 
-    @rule(parts=st.lists(st.tuples(flows, st.sampled_from([(1, 60), (7, 60), (150, 60), (25, 7900)])), max_size=3))
+    @rule(parts=st.lists(st.tuples(flows, st.sampled_from([(1, 60), (7, 60), (150, 60), (60, 7900)])), max_size=3))
     def send(self, parts: list[tuple[Flow, tuple[int, int]]]) -> None:
         """Bursts of several flows; enough of them, and the stage is full of packets or of bytes."""
         self.bench.rests()
@@ -229,5 +229,5 @@ class StageMachine(RuleBasedStateMachine):
             self.waits_since = None
 
 
-StageMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+StageMachine.TestCase.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
 TestStageMachine = StageMachine.TestCase

@@ -221,3 +221,11 @@ def test_an_entry_that_ended_gives_the_default_back():
     assert bench.ways(PEER) == [(WIFI, PEER_RLOC)]
     bench.pass_time(61)
     assert bench.verdict(PEER) == Resolve()
+
+
+def test_what_a_reading_does_not_mention_was_not_used_since():
+    cache = learned("10.0.0.0/24", ttl=1)
+    used(cache, "10.0.0.0/24", 40, idle=1)
+    cache.handle_traffic(Traffic({}, {}), 50)
+    assert cache.idle(prefix("10.0.0.0/24"), 50) == 11
+    assert cache.handle_timeout(50).refresh == (prefix("10.0.0.0/24"),)

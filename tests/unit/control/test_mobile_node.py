@@ -271,6 +271,22 @@ def test_the_map_cache_shows_how_each_entry_is_used_and_sent():
     assert (locator["encapsulation"], locator["mtu"], locator["mtu_learnt"]) == ("VXLAN-GPE", 1500, None)
 
 
+def test_counters_stay_as_they_were_heard_last_while_the_prefix_stands():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC, ttl=1)
+    bench.pass_time(5)
+    bench.use(host(PEER), EidPrefix.parse("192.0.2.0/24"), idle=2)
+    bench.now += 10
+    bench.use()
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert (entry["packets_out"], entry["bytes_out"], entry["idle"]) == (1, 100, 12)
+    bench.pass_time(60)
+    assert bench.node.view("map-cache", bench.now)["entries"] == []
+    bench.know(PEER, PEER_RLOC)
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert entry["packets_out"] == 0  # in the data plane it is another prefix
+
+
 def test_a_static_entry_is_as_old_as_the_node():
     bench = Bench(settings(static_map_cache=(mapping("10.0.0.9/32", PEER_RLOC),)))
     bench.pass_time(7)

@@ -94,7 +94,7 @@ static enum lf_error add_fresh(struct lf_plan *plan, struct lf_space *space, con
         return LF_NO_MEMORY;
     lf_plan_touch(plan, space);
     space->coming++;
-    prefix = lf_prefix_take(&table->prefixes, &table->blocks, key, &full);
+    prefix = lf_prefix_take(&table->prefixes, key, &full);
     if (!prefix)
         return full ? LF_FULL : LF_NO_MEMORY;
     fill(&prefix->own, verdict);

@@ -5,11 +5,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "poison.h"
+
 _Static_assert(sizeof(struct lf_prefix) == 64 && sizeof(struct lf_usage) == 64, "a cache line each");
+
+/* Of a prefix whose number is free, what is not its key. */
+enum { UNSEEN = sizeof(struct lf_prefix) - offsetof(struct lf_prefix, verdicts) };
 
 bool lf_prefixes_init(struct lf_prefixes *prefixes, unsigned workers)
 {
     *prefixes = (struct lf_prefixes){.workers = workers, .fresh = 1};
+    lf_blocks_init(&prefixes->blocks);
     prefixes->chunks = calloc(LF_PREFIX_CHUNKS, sizeof *prefixes->chunks);
     return prefixes->chunks != NULL;
 }
@@ -26,10 +32,11 @@ void lf_prefixes_free(struct lf_prefixes *prefixes)
             munmap(prefixes->chunks[i].usage, usage_size(prefixes));
     free(prefixes->chunks);
     prefixes->chunks = NULL;
+    lf_blocks_close(&prefixes->blocks);
 }
 
 /* The use is zero pages that take no memory until a worker writes there. */
-static bool add_chunk(struct lf_prefixes *prefixes, struct lf_blocks *blocks, struct lf_prefix_chunk *chunk)
+static bool add_chunk(struct lf_prefixes *prefixes, struct lf_prefix_chunk *chunk)
 {
     const size_t size = LF_CHUNK_PREFIXES * sizeof(struct lf_prefix);
     struct lf_usage *usage = NULL;
@@ -39,7 +46,7 @@ static bool add_chunk(struct lf_prefixes *prefixes, struct lf_blocks *blocks, st
         if (usage == MAP_FAILED)
             return false;
     }
-    chunk->prefixes = lf_blocks_take(blocks, size);
+    chunk->prefixes = lf_blocks_take(&prefixes->blocks, size);
     if (!chunk->prefixes) {
         if (usage)
             munmap(usage, usage_size(prefixes));
@@ -50,8 +57,7 @@ static bool add_chunk(struct lf_prefixes *prefixes, struct lf_blocks *blocks, st
     return true;
 }
 
-struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, struct lf_blocks *blocks, const struct lf_key *key,
-                                 bool *full)
+struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, const struct lf_key *key, bool *full)
 {
     uint32_t value = prefixes->free ? prefixes->free : prefixes->fresh;
     struct lf_prefix *prefix;
@@ -62,7 +68,7 @@ struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, struct lf_blocks 
 
     struct lf_prefix_chunk *chunk = &prefixes->chunks[value / LF_CHUNK_PREFIXES];
 
-    if (!chunk->prefixes && !add_chunk(prefixes, blocks, chunk))
+    if (!chunk->prefixes && !add_chunk(prefixes, chunk))
         return NULL;
     prefix = lf_prefix_at(prefixes, value);
     if (prefixes->free)
@@ -70,6 +76,7 @@ struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, struct lf_blocks 
     else
         prefixes->fresh++;
     prefixes->live++;
+    LF_UNPOISON(&prefix->verdicts, UNSEEN);
     prefix->key = *key;
     prefix->key.mark = LF_FRESH;
     prefix->own = (struct lf_verdict_version){.verdict.value = value};
@@ -118,6 +125,7 @@ void lf_prefix_give(struct lf_prefixes *prefixes, struct lf_prefix *prefix)
         clear_usage(usage);
     }
     prefix->key = (struct lf_key){.iid = prefixes->free};
+    LF_POISON(&prefix->verdicts, UNSEEN);
     prefixes->free = value;
     prefixes->live--;
 }

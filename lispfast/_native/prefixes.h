@@ -84,6 +84,7 @@ struct lf_prefix_chunk {
 
 struct lf_prefixes {
     struct lf_prefix_chunk *chunks; /* LF_PREFIX_CHUNKS; one that has memory does not change */
+    struct lf_blocks blocks;        /* the chunks' own: the tries' region has a limit */
     unsigned workers;
     uint32_t fresh; /* no number from here on was ever used; the writer's alone, as below */
     uint32_t free;  /* the number that came free last, 0 for none */
@@ -91,15 +92,14 @@ struct lf_prefixes {
     struct lf_use left; /* of prefixes that are gone */
 };
 
-/* False where there is no memory. `free` leaves the blocks of the prefixes to lf_blocks_close. */
+/* False where there is no memory. */
 bool lf_prefixes_init(struct lf_prefixes *prefixes, unsigned workers);
 void lf_prefixes_free(struct lf_prefixes *prefixes);
 
 /* For the writer: a prefix with this key, marked fresh, without use and verdict; NULL where there is no memory or,
  * `*full`, no number. `give` adds its use to that of those that are gone and frees the number: no reader may see the
  * prefix. */
-struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, struct lf_blocks *blocks, const struct lf_key *key,
-                                 bool *full);
+struct lf_prefix *lf_prefix_take(struct lf_prefixes *prefixes, const struct lf_key *key, bool *full);
 void lf_prefix_give(struct lf_prefixes *prefixes, struct lf_prefix *prefix);
 
 /* A version for a verdict of the prefix, in the prefix's own place if that is free; NULL where there is no memory. */

@@ -44,7 +44,7 @@ struct lf_table {
     lf_chain slots[LF_SLOTS]; /* of struct lf_source */
     lf_chain locals;          /* of struct lf_locals_version */
     struct lf_index sets;     /* of struct lf_set; the writer's alone, as below */
-    struct lf_blocks blocks;
+    struct lf_blocks blocks; /* of the tries */
     uint64_t transactions;
 };
 

@@ -11,6 +11,7 @@ import matplotlib
 matplotlib.use("Agg")  # no display is there
 from matplotlib import pyplot
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from bench.lookup.cells import MIXES
 from bench.lookup.report import FAMILIES, cells
@@ -69,6 +70,8 @@ def _panel(axes: Any, part: Mapping[str, Any]) -> set[str]:
                 axes.plot(*zip(*points, strict=True), color=color, marker=marker, markersize=5, linestyle=STYLES[mix])
     axes.set_xscale("log")
     axes.set_yscale("log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(_number))
     axes.set_xlabel("prefixes in the table")
     axes.grid(True, which="major", color="#edf2f7", linewidth=1)
     axes.set_axisbelow(True)
@@ -77,8 +80,13 @@ def _panel(axes: Any, part: Mapping[str, Any]) -> set[str]:
     return shown
 
 
+def _number(value: float, _place: int) -> str:
+    """1,000 and 0.1 rather than powers of ten."""
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
+
+
 def _caption(report: Mapping[str, Any]) -> str:
     machine, settings = report.get("machine", {}), report.get("settings", {})
     words = [f"{machine.get('cpu', '')}, {machine.get('cores', '?')} cores, one of them looking up"]
-    words += [f"medians of {settings.get('rounds', '?')} rounds, logarithmic axes", str(machine.get("date", ""))[:10]]
+    words += [f"rounds: {settings.get('rounds', '?')}; both axes are logarithmic", str(machine.get("date", ""))[:10]]
     return "; ".join(words)

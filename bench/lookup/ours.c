@@ -19,6 +19,12 @@ static struct lf_view pinned(const struct lf_ours *ours)
     return (struct lf_view){.table = ours->table, .pin = lf_epoch_pin(&ours->table->epoch, LF_OURS_READER)};
 }
 
+void lf_ours_use(struct lf_ours *ours, const void *keys, size_t count)
+{
+    ours->keys = keys;
+    ours->count = count;
+}
+
 uint64_t lf_ours_batched(void *context)
 {
     struct lf_ours *ours = context;
@@ -62,8 +68,7 @@ uint64_t lf_ours_check(struct lf_ours *ours, const void *keys, size_t count, con
 {
     uint64_t sum = 0;
 
-    ours->keys = keys;
-    ours->count = count;
+    lf_ours_use(ours, keys, count);
     for (size_t first = 0; first < count; first += LF_BATCH) {
         size_t some = count - first < LF_BATCH ? count - first : LF_BATCH;
         uint32_t values[LF_BATCH];

@@ -14,6 +14,9 @@ struct lf_ours {
     size_t count;
 };
 
+/* The keys of the passes that follow. */
+void lf_ours_use(struct lf_ours *ours, const void *keys, size_t count);
+
 /* Passes of lf_measure: in batches with one pin each, as a worker does, or one key a call. */
 uint64_t lf_ours_batched(void *ours);
 uint64_t lf_ours_single(void *ours);

@@ -92,7 +92,9 @@ cdef object _refusal(object buffer, lf_problem problem):
     return DataPlaneError(f"{name}: {text}" if name else text)
 
 
-cdef void _find(lf_view view, uint32_t iid, bint v6, const uint8_t *addresses, uint8_t *values, size_t count) noexcept nogil:
+cdef void _find(
+    lf_view view, uint32_t iid, bint v6, const uint8_t *addresses, uint8_t *values, size_t count
+) noexcept nogil:
     """Look up packed addresses; the values go anywhere, four bytes each."""
     cdef uint32_t numbers[_SLICE]
     cdef lf_bits bits[_SLICE]

@@ -8,6 +8,8 @@ import threading
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lispfast._fastpath import Table
 from lispfast.model.addresses import Eid, EidPrefix
@@ -88,6 +90,12 @@ def everything() -> tuple[Transaction, Change]:
     return transaction, change
 
 
+def prepare(table: Table, transaction: Transaction) -> None:
+    """What the transaction withdraws is there."""
+    sets = tuple(LocatorSet(one, (OTHER,)) for one in transaction.withdraw_sets)
+    table.commit(Transaction(put=tuple((prefix, Drop()) for prefix in transaction.withdraw), sets=sets))
+
+
 def test_objects_become_what_is_written_by_hand() -> None:
     transaction, change = everything()
     assert pack(transaction) == change.packed()
@@ -120,8 +128,7 @@ def test_the_packer_makes_the_same_of_numbers() -> None:
 
 def test_what_goes_in_comes_out(table: Table) -> None:
     transaction, _ = everything()
-    prepared = Transaction(put=tuple((p, Drop()) for p in transaction.withdraw), sets=(LocatorSet(6, (OTHER,)),))
-    table.commit(prepared)
+    prepare(table, transaction)
     table.commit(transaction)
     expected = dict(transaction.put) | {NET: Encapsulate((LOCATOR, OTHER))}
     rows, start = table.rows(0, 100)
@@ -189,11 +196,11 @@ def test_own_sets_are_named_by_who_uses_them(table: Table) -> None:
     slot = bytearray(pack_locator(OTHER))
     slot[17] = 64
     packer.add_put(6, 0, 0, 0, Kind.DROP)
-    packer.add_put(4, NUMBER, 32, 9, Kind.ENCAPSULATE, set_name=packer.add_set([slot]))
+    packer.add_put(4, NUMBER, 32, 9, Kind.ENCAPSULATE, set_name=packer.add_set([bytes(slot)]))
     with pytest.raises(DataPlaneError, match=r"^\[9\]10.0.0.1/32: no such source slot"):
         table.commit_packed(packer.finish())
     alone = Packer()
-    alone.add_set([slot])
+    alone.add_set([bytes(slot)])
     with pytest.raises(DataPlaneError, match=r"^the locator-set in place 0: no such source slot"):
         table.commit_packed(alone.finish())
 
@@ -226,6 +233,22 @@ def test_a_record_that_is_none_is_named(table: Table, offset: int, value: int) -
     with pytest.raises(DataPlaneError, match=r"^(byte 64|a prefix of family 5|\[9\]10.0.0.1/3[23]): "):
         table.commit_packed(packed)
     assert table.rows(0, 9)[0] == []
+
+
+@given(st.data())
+def test_whatever_the_bytes_are_it_is_taken_or_refused(data: st.DataObject) -> None:
+    transaction, _ = everything()
+    table, packed = Table(), bytearray(pack(transaction))
+    prepare(table, transaction)
+    for _ in range(data.draw(st.integers(1, 3))):
+        packed[data.draw(st.integers(0, len(packed) - 1))] = data.draw(st.integers(0, 255))
+    before = table.rows(0, 100)[0]
+    try:
+        table.commit_packed(packed)
+    except DataPlaneError:
+        assert table.rows(0, 100)[0] == before
+    else:
+        assert table.rows(0, 100)[0] != before
 
 
 def test_any_buffer_at_any_place_will_do(table: Table) -> None:

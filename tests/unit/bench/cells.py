@@ -6,15 +6,18 @@ import subprocess
 from functools import cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from bench.lookup.build import FLAGS, HERE, SOURCES
 from bench.lookup.cellfile import CellFile
 
 
+DIRECTORY = TemporaryDirectory(prefix="lispfast-cells-")  # goes with the process
+
+
 @cache
 def generator() -> Path:
-    program = Path(mkdtemp(prefix="lispfast-cells-")) / "make"
+    program = Path(DIRECTORY.name) / "make"
     sources = [str(HERE / source) for source in SOURCES["make"]]
     subprocess.run(["cc", *FLAGS, "-Wall", "-Wextra", "-Werror", "-o", str(program), *sources], check=True)
     return program

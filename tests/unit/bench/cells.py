@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from bench.lookup.build import FLAGS, HERE, SOURCES
 from bench.lookup.cellfile import CellFile
 
-
 DIRECTORY = TemporaryDirectory(prefix="lispfast-cells-")  # goes with the process
 
 

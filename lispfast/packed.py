@@ -196,7 +196,7 @@ def pack_locator(locator: ForwardingLocator) -> bytes:
         raise DataPlaneError(f"locator {locator.address}: slot, priority or weight out of range") from None
 
 
-def _locators(name: str, locators: tuple[ForwardingLocator, ...]) -> list[bytes]:
+def _locators(name: str | EidPrefix, locators: tuple[ForwardingLocator, ...]) -> list[bytes]:
     if len(locators) > LOCATORS_MAX:
         raise DataPlaneError(f"{name}: more than {LOCATORS_MAX} locators")
     return [pack_locator(locator) for locator in locators]
@@ -206,7 +206,7 @@ def _put(packer: Packer, own: dict[bytes, int], prefix: EidPrefix, verdict: Verd
     """`own` are the transaction's own sets so far: prefixes with the same locators share one."""
     kind, code, name = _kind(verdict), 0, 0
     if isinstance(verdict, Encapsulate):
-        locators = _locators(str(prefix), verdict.locators)
+        locators = _locators(prefix, verdict.locators)
         key = b"".join(locators)
         if locators and key not in own:
             own[key] = packer.add_set(locators)

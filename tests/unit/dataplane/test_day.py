@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import gc
 import os
 import random
@@ -28,12 +30,14 @@ from .bench import LOCAL, Bench, inner
 # A busy mobile node: who it talks to, refreshed every 15 minutes; a move every 2; new correspondents all the time.
 CORRESPONDENTS, REFRESHES, MOVES, NEWCOMERS = 150, 24 * 4, 24 * 30, 8000
 LARGE, UPDATES = 200_000, 100_000
-GROWTH = 1 << 20  # bytes: the C library's and Python's own rounding up; a lost version each time would be 3 MB and more
+GROWTH = 6  # bytes a step: what the C library rounds up; a version lost now and then would be 14
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def resident() -> int:
     gc.collect()
+    with contextlib.suppress(AttributeError):  # glibc keeps what was freed; without that a leak would hide in there
+        ctypes.CDLL(None).malloc_trim(0)
     with open("/proc/self/statm") as figures:
         return int(figures.read().split()[1]) * PAGE
 
@@ -47,7 +51,7 @@ def holds_still(step: Callable[[int], None], steps: int) -> None:
         step(number)
     growth = resident() - before
     print(f"{steps} steps, {growth / 1024:.0f} KiB more in the last four fifths")
-    assert growth < GROWTH
+    assert growth < GROWTH * (steps - steps // 5)
 
 
 def host(number: int) -> EidPrefix:
@@ -106,7 +110,7 @@ def test_updates_of_a_large_table(large: Bench) -> None:
         prefix = pool[next(order) * 11 % len(pool)]
         if number % 50 == 0:
             engine.commit(Transaction(sets=(LocatorSet(1, (locator,) * (1 + number // 50 % 8)),)))
-        elif prefix in there and number // len(pool) % 2:
+        elif prefix in there and chosen.random() < 0.4:
             there.discard(prefix)
             engine.commit(Transaction(withdraw=(prefix,)))
         else:

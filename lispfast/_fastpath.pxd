@@ -77,9 +77,23 @@ cdef extern from "_native/prefixes.h" nogil:
     bint lf_prefix_stands(const lf_prefix *prefix)
 
 
+cdef extern from "_native/locals.h" nogil:
+    struct lf_eid:
+        lf_address address
+        uint32_t iid
+
+    struct lf_locals:
+        size_t count
+        lf_eid eids[]
+
+
 cdef extern from "_native/table.h" nogil:
     struct lf_table:
         lf_prefixes prefixes
+
+    struct lf_source:
+        lf_address address
+        uint32_t ifindex
 
     struct lf_view:
         const lf_table *table
@@ -106,6 +120,8 @@ cdef extern from "_native/table.h" nogil:
     void lf_table_find4(lf_view view, uint32_t iid, const uint32_t *addresses, uint32_t *values, size_t count)
     void lf_table_find6(lf_view view, uint32_t iid, const lf_bits *addresses, uint32_t *values, size_t count)
     lf_prefix *lf_table_prefix(const lf_table *table, uint32_t value)
+    const lf_locals *lf_table_locals(lf_view view)
+    const lf_source *lf_table_source(lf_view view, unsigned slot)
     size_t lf_table_walk(const lf_table *table, uint32_t *place, lf_row *rows, size_t room)
     size_t lf_table_usage(const lf_table *table, uint64_t since_ms, uint32_t *place, lf_usage_row *rows, size_t room)
     lf_use lf_table_use(const lf_table *table, const lf_prefix *prefix)

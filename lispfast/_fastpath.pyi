@@ -42,8 +42,8 @@ Nothing behind the end that the counts give is read, and a buffer that is longer
 
 from collections.abc import Mapping, Sequence
 
-from lispfast.model.addresses import Address, EidPrefix
-from lispfast.model.forwarding import PrefixTraffic, Punt, Traffic, Transaction, Verdict
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import PrefixTraffic, Punt, SourceRloc, Traffic, Transaction, Verdict
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
 
@@ -74,6 +74,11 @@ class _Table:
         """The counters of all prefixes that are gone, together."""
     def rows(self, start: int, room: int) -> tuple[list[tuple[int, EidPrefix, Verdict, PrefixTraffic]], int]:
         """Up to `room` prefixes with their numbers, rising from `start` on, and where to go on; fewer: that was all."""
+
+    def local(self) -> tuple[Eid, ...]:
+        """Our own EIDs, by address, then by instance-ID."""
+    def sources(self) -> tuple[SourceRloc, ...]:
+        """The source slots that are not empty, by slot."""
 
 class Table(_Table):
     """A table by itself, which no worker reads; `workers`, 1 to 64, is how many it has counters for."""

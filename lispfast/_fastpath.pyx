@@ -9,12 +9,12 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from lispfast.model.addresses import EidPrefix
+from lispfast.model.addresses import Eid, EidPrefix
 from lispfast.model.errors import DataPlaneError, HostError
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import (
-    Drop, Encapsulate, ForwardingLocator, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject, RejectCode,
-    Resolve, Traffic,
+    SOURCE_SLOTS, Drop, Encapsulate, ForwardingLocator, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject,
+    RejectCode, Resolve, SourceRloc, Traffic,
 )
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding, UdpChecksum
@@ -252,6 +252,24 @@ cdef class _Table:
                 prefix = _get_prefix(&slice_[i].match.prefix.key)
                 rows.append((slice_[i].value, prefix, _get_verdict(&slice_[i].match), _get_use(&use, now)))
         return rows, start
+
+
+    def local(self):
+        cdef const lf_locals *eids = lf_table_locals(self._view())
+        cdef list local = []
+        if eids != NULL:
+            for i in range(eids.count):
+                local.append(Eid(_get_address(&eids.eids[i].address), eids.eids[i].iid))
+        return tuple(local)
+
+    def sources(self):
+        cdef const lf_source *source
+        cdef list sources = []
+        for slot in range(SOURCE_SLOTS):
+            source = lf_table_source(self._view(), slot)
+            if source != NULL:
+                sources.append(SourceRloc(slot, _get_address(&source.address), source.ifindex))
+        return tuple(sources)
 
 
 cdef class Table(_Table):

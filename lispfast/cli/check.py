@@ -8,6 +8,8 @@ from typing import Any
 from lispfast.cli.forwarding_table import action
 from lispfast.cli.parts import Answer
 
+WORDS = {"missing": "missing from the table", "stray": "in the table and not wanted", "differs": "differs"}
+
 
 def render(answer: Answer) -> Iterator[str]:
     """A line or three for each difference, and what was compared at the end."""
@@ -22,19 +24,22 @@ def render(answer: Answer) -> Iterator[str]:
 
 
 def _difference(one: dict[str, Any]) -> str:
-    prefix, wanted, found = one["eid_prefix"], one["wanted"], one["found"]
-    if found is None:
-        return f"{prefix}: missing from the table\n  wanted: {_verdict(wanted)}\n"
-    if wanted is None:
-        return f"{prefix}: in the table and not wanted\n  found: {_verdict(found)}\n"
-    return f"{prefix}: differs\n  wanted: {_verdict(wanted)}\n  found: {_verdict(found)}\n"
+    wanted, found = one["wanted"], one["found"]
+    if "local_eid" in one:
+        return f"local EID {one['local_eid']}: {WORDS[one['kind']]}\n"
+    name = one["eid_prefix"] if "eid_prefix" in one else f"source slot {one['source_slot']}"
+    sides = (("wanted", wanted), ("found", found))
+    lines = [f"  {side}: {_text(view)}\n" for side, view in sides if view is not None]
+    return f"{name}: {WORDS[one['kind']]}\n{''.join(lines)}"
 
 
-def _verdict(verdict: dict[str, Any]) -> str:
-    """On one line, with everything that may differ."""
+def _text(view: dict[str, Any]) -> str:
+    """A verdict or a source slot on one line, with everything that may differ."""
+    if "action" not in view:
+        return f"{view['address']} on interface {view['ifindex']}"
     locators = ", ".join(
         f"{one['address']} slot {one['slot']} {one['priority']}/{one['weight']} {one['encapsulation']} "
         f"port {one['port']} MTU {one['mtu']} header {one['header']}"
-        for one in verdict["locators"]
+        for one in view["locators"]
     )
-    return f"{action(verdict)} to {locators}" if locators else action(verdict)
+    return f"{action(view)} to {locators}" if locators else action(view)

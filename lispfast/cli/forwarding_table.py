@@ -13,12 +13,13 @@ HEADER = ("Locator", "Source", "Pri/Wgt", "MTU", "Encapsulation")
 
 
 def render(answer: Answer) -> Iterator[str]:
-    """A line for each prefix, its locators and its packets under it; how many prefixes at the end."""
+    """A line for each prefix, its locators and its packets under it; at the end how many, and our own side."""
     yield "LISP data plane table\n"
     for entry in answer:
         yield "\n" + _entry(entry)
-    count = answer.end["prefixes"]
-    yield f"\n{count} {'prefix' if count == 1 else 'prefixes'}\n"
+    count, eids = answer.end["prefixes"], ", ".join(answer.end["local_eids"]) or "none"
+    yield f"\n{count} {'prefix' if count == 1 else 'prefixes'}\nLocal EIDs: {eids}\n"
+    yield "".join(f"Source slot {one['slot']}: {one['address']}\n" for one in answer.end["sources"])
 
 
 def action(verdict: dict[str, Any]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from lispfast.control.forwarding import local_eids
 from lispfast.control.mobility import SLOTS
-from lispfast.model.addresses import Address, EidPrefix
-from lispfast.model.forwarding import Verdict
+from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.forwarding import SourceRloc, Verdict
 
 if TYPE_CHECKING:
     from lispfast.control.mobile_node import MobileNode
@@ -41,8 +42,11 @@ class Authority:
         """The same object as long as the prefix has stood without a break and with the same mapping."""
         return self._node.cache.get(prefix)
 
-    def source(self, slot: int) -> Address | None:
-        """The source RLOC that a slot is to hold, None where it is to be empty."""
-        version = next((version for version, one in SLOTS.items() if one == slot), None)
-        way = None if version is None else self._node.position.source(version)
-        return way.address if way else None
+    def local(self) -> tuple[Eid, ...]:
+        """Our own EIDs."""
+        return local_eids(self._node.settings)
+
+    def sources(self) -> tuple[SourceRloc, ...]:
+        """The source slots that are not to be empty."""
+        ways = ((slot, self._node.position.source(version)) for version, slot in SLOTS.items())
+        return tuple(SourceRloc(slot, way.address, way.ifindex) for slot, way in ways if way)

@@ -1,8 +1,9 @@
 """Compares the data plane's table with what it should hold, in steps between which both may change.
 
 First every prefix that is to stand there is looked up as the workers look it up; then the rows of the table are walked
-for those that nobody wants. Both sides of a comparison are read in one step, and what differs is looked at once more in
-a later step before it counts. So nothing is remembered but what is in doubt, and a million prefixes need no more.
+for those that nobody wants; our own EIDs and the source slots are compared at the end. Both sides of a comparison are
+read in one step, and a prefix that differs is looked at once more in a later step before it counts. So nothing is
+remembered but what is in doubt, and a million prefixes need no more.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from lispfast.model.addresses import Address, EidPrefix
-from lispfast.model.forwarding import Encapsulate, PrefixTraffic, Verdict
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import Encapsulate, PrefixTraffic, SourceRloc, Verdict
 from lispfast.model.units import InstanceId
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -24,6 +25,10 @@ SLICE = 128  # prefixes a step: 2 to 4 ms of the control thread
 TRIES = 16  # addresses from either end of a prefix, for one that no more-specific catches
 MAX_HIDDEN = 65_536  # prefixes without such an address that are remembered until the rows are walked
 
+Subject = EidPrefix | Eid | int
+"""What may differ: a prefix, whether an EID is our own, what a source slot holds."""
+
+Side = Verdict | Eid | SourceRloc | None
 Row = tuple[int, EidPrefix, Verdict, PrefixTraffic]
 
 
@@ -39,6 +44,12 @@ class Table(Protocol):
     def lookup(self, address: Address, iid: InstanceId) -> tuple[EidPrefix, Verdict] | None:
         """The longest match, found as the workers find it."""
 
+    def local(self) -> tuple[Eid, ...]:
+        """Our own EIDs."""
+
+    def sources(self) -> tuple[SourceRloc, ...]:
+        """The source slots that are not empty."""
+
 
 class Authority(Protocol):
     """Who says what the table should hold: control/authority.py."""
@@ -52,6 +63,12 @@ class Authority(Protocol):
     def tenure(self, prefix: EidPrefix) -> object:
         """The same object as long as the prefix has stood without a break."""
 
+    def local(self) -> tuple[Eid, ...]:
+        """What are to be our own EIDs."""
+
+    def sources(self) -> tuple[SourceRloc, ...]:
+        """The source slots that are not to be empty."""
+
 
 class Kind(StrEnum):
     """How the table is not as it should be."""
@@ -63,11 +80,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A prefix that should have another verdict, or one of the two alone."""
+    """What should be otherwise: both sides of it, or the one that there is."""
 
-    prefix: EidPrefix
-    wanted: Verdict | None
-    found: Verdict | None
+    subject: Subject
+    wanted: Side
+    found: Side
 
     @property
     def kind(self) -> Kind:
@@ -109,6 +126,7 @@ class Comparison:
         yield []
         while self._suspects:
             yield self._confirm(1)
+        yield self._compare_whole()
 
     def _compare_wanted(self, prefix: EidPrefix) -> None:
         wanted = self._authority.wanted(prefix)
@@ -132,6 +150,16 @@ class Comparison:
         self._hidden.pop(prefix, None)
         if wanted is None or (hidden and not _same(wanted, verdict)):
             self._suspects[prefix] = partial(self._show_again, value)
+
+    def _compare_whole(self) -> list[Difference]:
+        """What is small enough to be compared in one step, in which it does not change."""
+        wanted: dict[Subject, Side] = {eid: eid for eid in self._authority.local()}
+        found: dict[Subject, Side] = {eid: eid for eid in self._table.local()}
+        wanted.update((source.slot, source) for source in self._authority.sources())
+        found.update((source.slot, source) for source in self._table.sources())
+        subjects = [*wanted, *(subject for subject in found if subject not in wanted)]
+        pairs = [(subject, wanted.get(subject), found.get(subject)) for subject in subjects]
+        return [Difference(*pair) for pair in pairs if pair[1] != pair[2]]
 
     def _confirm(self, enough: int) -> list[Difference]:
         """Where at least `enough` prefixes are in doubt, look once more at those that have been so for longest."""

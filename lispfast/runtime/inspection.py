@@ -7,9 +7,8 @@ fills its memory.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Protocol
 
-from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.forwarding import (
     Drop,
     Encapsulate,
@@ -18,13 +17,14 @@ from lispfast.model.forwarding import (
     PrefixTraffic,
     Reject,
     Resolve,
+    SourceRloc,
     Verdict,
 )
-from lispfast.runtime import comparison
-from lispfast.runtime.comparison import Comparison, Difference, Table, slices
+from lispfast.runtime.comparison import Authority, Comparison, Difference, Side, Subject, Table, slices
 
 View = dict[str, object]
 Walk = Generator[View, None, View]
+Sources = dict[int, Address | None]
 
 WALKS = ("table", "check")
 """The nouns whose answers come in parts."""
@@ -36,13 +36,6 @@ ACTIONS: dict[type[Verdict], str] = {
     Drop: "drop",
     Resolve: "send-map-request",
 }
-
-
-class Authority(comparison.Authority, Protocol):
-    """Says what the table should hold, and the source RLOCs behind its slots: control/authority.py."""
-
-    def source(self, slot: int) -> Address | None:
-        """The source RLOC of a slot, None where it is empty."""
 
 
 class Inspector:
@@ -57,29 +50,37 @@ class Inspector:
         return {"table": self.table, "check": self.check}[noun]()
 
     def table(self) -> Walk:
-        """Parts of `entries`, in no order; at the end `prefixes`, how many there were.
+        """Parts of `entries`, in no order; at the end `prefixes`, how many there were, `local_eids` and `sources`.
 
         An entry has `eid_prefix`, the keys of a verdict, `packets_out`, `bytes_out`, `packets_in`, `bytes_in` (inner
         ones), `drops`, and `idle`, seconds since the last packet out, None for never. A verdict has `action`, for
         reject `code`, and `locators` with `address`, `source` (None: its slot is empty), `slot`, `priority`, `weight`,
-        `encapsulation`, `port`, `mtu` and `header`, 8 bytes in hexadecimal.
+        `encapsulation`, `port`, `mtu` and `header`, 8 bytes in hexadecimal. A source has `slot`, `address`, `ifindex`.
         """
         count = 0
         for rows in slices(self._table):
             count += len(rows)
-            yield {"entries": [self._entry(prefix, verdict, use) for _, prefix, verdict, use in rows]}
-        return {"prefixes": count}
+            sources = self._sources()
+            yield {"entries": [_entry(prefix, verdict, use, sources) for _, prefix, verdict, use in rows]}
+        return {
+            "prefixes": count,
+            "local_eids": [str(eid) for eid in self._table.local()],
+            "sources": [{"slot": source.slot, **_source(source)} for source in self._table.sources()],
+        }
 
     def check(self) -> Walk:
         """Parts of `differences`; at the end `same`, and the number of `differences_total`, `wanted`, `prefixes`,
         `unsure` (see comparison.py).
 
-        A difference has `eid_prefix`, `kind` (`missing`, `stray` or `differs`), `wanted` and `found`: verdicts or None.
+        A difference has what differs, `eid_prefix`, `local_eid` or `source_slot`, then `kind` (`missing`, `stray` or
+        `differs`), `wanted` and `found`: None where there is nothing, else a verdict, of a local EID `eid`, of a slot
+        `address` and `ifindex`.
         """
         run, total = Comparison(self._authority, self._table), 0
         for differences in run.steps():
             total += len(differences)
-            yield {"differences": [self._difference(one) for one in differences]}
+            sources = self._sources()
+            yield {"differences": [_difference(one, sources) for one in differences]}
         return {
             "same": total == 0,
             "differences_total": total,
@@ -88,43 +89,75 @@ class Inspector:
             "unsure": run.unsure,
         }
 
-    def _entry(self, prefix: EidPrefix, verdict: Verdict, use: PrefixTraffic) -> View:
-        return {
-            "eid_prefix": str(prefix),
-            **self._verdict(verdict),
-            "packets_out": use.packets_out,
-            "bytes_out": use.bytes_out,
-            "packets_in": use.packets_in,
-            "bytes_in": use.bytes_in,
-            "drops": use.drops,
-            "idle": None if use.idle is None else round(use.idle, 3),
-        }
+    def _sources(self) -> Sources:
+        return {source.slot: source.address for source in self._table.sources()}
 
-    def _difference(self, one: Difference) -> View:
-        return {
-            "eid_prefix": str(one.prefix),
-            "kind": one.kind.value,
-            "wanted": None if one.wanted is None else self._verdict(one.wanted),
-            "found": None if one.found is None else self._verdict(one.found),
-        }
 
-    def _verdict(self, verdict: Verdict) -> View:
-        view: View = {"action": ACTIONS[type(verdict)]}
-        if isinstance(verdict, Reject):
-            view["code"] = verdict.code.name.lower().replace("_", "-")
-        locators = verdict.locators if isinstance(verdict, Encapsulate) else ()
-        return {**view, "locators": [self._locator(locator) for locator in locators]}
+def _entry(prefix: EidPrefix, verdict: Verdict, use: PrefixTraffic, sources: Sources) -> View:
+    return {
+        "eid_prefix": str(prefix),
+        **_verdict(verdict, sources),
+        "packets_out": use.packets_out,
+        "bytes_out": use.bytes_out,
+        "packets_in": use.packets_in,
+        "bytes_in": use.bytes_in,
+        "drops": use.drops,
+        "idle": None if use.idle is None else round(use.idle, 3),
+    }
 
-    def _locator(self, locator: ForwardingLocator) -> View:
-        source = self._authority.source(locator.slot)
-        return {
-            "address": str(locator.address),
-            "source": None if source is None else str(source),
-            "slot": locator.slot,
-            "priority": locator.priority,
-            "weight": locator.weight,
-            "encapsulation": locator.encapsulation.value,
-            "port": locator.port,
-            "mtu": locator.mtu,
-            "header": locator.header.hex(),
-        }
+
+def _difference(one: Difference, sources: Sources) -> View:
+    return {
+        **_subject(one.subject),
+        "kind": one.kind.value,
+        "wanted": _side(one.wanted, sources),
+        "found": _side(one.found, sources),
+    }
+
+
+def _subject(subject: Subject) -> View:
+    match subject:
+        case EidPrefix():
+            return {"eid_prefix": str(subject)}
+        case Eid():
+            return {"local_eid": str(subject)}
+        case int():
+            return {"source_slot": subject}
+
+
+def _side(side: Side, sources: Sources) -> View | None:
+    match side:
+        case None:
+            return None
+        case Eid():
+            return {"eid": str(side)}
+        case SourceRloc():
+            return _source(side)
+    return _verdict(side, sources)
+
+
+def _verdict(verdict: Verdict, sources: Sources) -> View:
+    view: View = {"action": ACTIONS[type(verdict)]}
+    if isinstance(verdict, Reject):
+        view["code"] = verdict.code.name.lower().replace("_", "-")
+    locators = verdict.locators if isinstance(verdict, Encapsulate) else ()
+    return {**view, "locators": [_locator(locator, sources) for locator in locators]}
+
+
+def _locator(locator: ForwardingLocator, sources: Sources) -> View:
+    source = sources.get(locator.slot)
+    return {
+        "address": str(locator.address),
+        "source": None if source is None else str(source),
+        "slot": locator.slot,
+        "priority": locator.priority,
+        "weight": locator.weight,
+        "encapsulation": locator.encapsulation.value,
+        "port": locator.port,
+        "mtu": locator.mtu,
+        "header": locator.header.hex(),
+    }
+
+
+def _source(source: SourceRloc) -> View:
+    return {"address": str(source.address), "ifindex": source.ifindex}

@@ -104,10 +104,13 @@ def test_the_table_shows_the_packets_of_each_prefix(lab: Lab) -> None:
         (locator,) = entry["locators"]
         assert (locator["address"], locator["source"], locator["mtu"]) == (pair.right.rloc, pair.left.rloc, 1500)
     assert entries["0.0.0.0/0"]["action"] == "send-map-request"
+    view = json.loads(lispctl(pair, "map-cache", "--table", "--json")[1])
+    assert view["local_eids"] == list(LEFT_EIDS.values())
+    assert [source["address"] for source in view["sources"]] == [pair.left.rloc]
     text = lispctl(pair, "map-cache", "--table")[1]
     assert f"{RIGHT_EIDS[4]}/32, encapsulate, used " in text
     assert "\n  Packets out: 3 (" in text
-    assert text.endswith(f"\n{len(RIGHT_EIDS) + len(LEFT_EIDS)} prefixes\n")
+    assert f"\n{len(RIGHT_EIDS) + len(LEFT_EIDS)} prefixes\nLocal EIDs: " in text
 
 
 @pytest.mark.parametrize("words", [("check",), ("map-cache", "--table")])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import pytest
 
 from lispfast.cli import ctl
 from lispfast.cli.exits import Exit
 from lispfast.manage.client import ControlError
-from lispfast.model.forwarding import Drop, Native, PrefixTraffic, Reject, RejectCode, Resolve
+from lispfast.model.addresses import Eid
+from lispfast.model.forwarding import Drop, Native, PrefixTraffic, Reject, RejectCode, Resolve, SourceRloc
 from lispfast.model.units import Seconds
 from lispfast.runtime.inspection import Inspector
 from tests.unit.runtime.table_twin import Both, prefix, toward
@@ -60,15 +62,18 @@ LISP data plane table
 [7]10.200.0.0/16, reject prohibited, never used
 
 3 prefixes
+Local EIDs: 10.0.0.1, [7]fd00::1
+Source slot 0: 198.51.100.10
 """
     )
 
 
 def test_a_table_of_nothing_is_said_to_be_empty(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    both.table.eids, both.table.slots = (), ()
     assert ctl.main(["map-cache", "--table"]) == Exit.OK
-    assert capsys.readouterr().out == "LISP data plane table\n\n0 prefixes\n"
+    assert capsys.readouterr().out == "LISP data plane table\n\n0 prefixes\nLocal EIDs: none\n"
     assert ctl.main(["map-cache", "--table", "--json"]) == Exit.OK
-    assert json.loads(capsys.readouterr().out) == {"entries": [], "prefixes": 0}
+    assert json.loads(capsys.readouterr().out) == {"entries": [], "prefixes": 0, "local_eids": [], "sources": []}
 
 
 def test_the_table_as_json_is_one_object_with_an_entry_a_line(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +82,7 @@ def test_the_table_as_json_is_one_object_with_an_entry_a_line(both: Both, capsys
     assert ctl.main(["map-cache", "--table", "--json"]) == Exit.OK
     text = capsys.readouterr().out
     view = json.loads(text)
-    assert (len(view["entries"]), view["prefixes"], len(text.splitlines())) == (600, 600, 600 + 5)
+    assert (len(view["entries"]), view["prefixes"], len(text.splitlines())) == (600, 600, 600 + 7)
     assert [entry["action"] for entry in view["entries"]] == ["drop"] * 600
 
 
@@ -96,6 +101,8 @@ def test_each_difference_is_named_and_status_1(both: Both, capsys: pytest.Captur
     both.table.withdraw(prefix("0.0.0.0/0"))
     both.table.put(prefix("10.0.0.2/32"), toward("192.0.2.77"))
     both.table.put(prefix("10.3.0.0/16"), Native())
+    both.table.eids = (Eid(ip_address("10.0.0.1")), Eid(ip_address("10.0.0.9")))
+    both.table.slots = (SourceRloc(0, ip_address("198.51.100.10"), 4),)
     assert ctl.main(["check"]) == Exit.FAULT == 1
     assert (
         capsys.readouterr().out
@@ -108,12 +115,24 @@ def test_each_difference_is_named_and_status_1(both: Both, capsys: pytest.Captur
   found: encapsulate to 192.0.2.77 slot 0 1/100 LISP port 4341 MTU 1500 header 0000000000000000
 10.3.0.0/16: in the table and not wanted
   found: natively-forward
-3 prefixes of the map-cache and policy, 3 of the table: 3 differences
+local EID [7]fd00::1: missing from the table
+source slot 0: differs
+  wanted: 198.51.100.10 on interface 3
+  found: 198.51.100.10 on interface 4
+local EID 10.0.0.9: in the table and not wanted
+3 prefixes of the map-cache and policy, 3 of the table: 6 differences
 """
     )
     assert ctl.main(["check", "--json"]) == Exit.FAULT
     view = json.loads(capsys.readouterr().out)
-    assert sorted(one["kind"] for one in view["differences"]) == ["differs", "missing", "stray"]
+    assert sorted(one["kind"] for one in view["differences"]) == [
+        "differs",
+        "differs",
+        "missing",
+        "missing",
+        "stray",
+        "stray",
+    ]
     assert view["same"] is False
 
 

@@ -10,12 +10,13 @@ import pytest
 from lispfast.control import authority
 from lispfast.control.authority import Authority
 from lispfast.model.addresses import EidPrefix
-from lispfast.model.forwarding import Resolve
+from lispfast.model.forwarding import Resolve, SourceRloc
 from lispfast.model.units import InstanceId
 from tests.unit.control.mn_helpers import (
     LTE_V6,
     NOWHERE,
     ON_LTE_DUAL,
+    ON_LTE_V6,
     PEER,
     PEER_RLOC,
     PEER_RLOC_2,
@@ -99,9 +100,12 @@ def test_a_tenure_ends_with_the_mapping() -> None:
     assert asked.tenure(host(PEER)) is not first
 
 
-def test_the_sources_are_those_of_the_position() -> None:
+def test_our_own_side_is_what_was_committed() -> None:
     bench = registered()
     asked = Authority(bench.node)
-    assert [asked.source(slot) for slot in range(3)] == [WIFI, None, None]
-    bench.move(ON_LTE_DUAL)
-    assert asked.source(1) == LTE_V6
+    assert asked.local() == bench.table.local
+    assert asked.sources() == (SourceRloc(0, WIFI, 3),)
+    for underlay in (ON_LTE_DUAL, NOWHERE, ON_LTE_V6):
+        bench.move(underlay)
+        assert asked.sources() == tuple(one for one in bench.table.sources.values() if one.address is not None)
+    assert asked.sources() == (SourceRloc(1, LTE_V6, 4),)

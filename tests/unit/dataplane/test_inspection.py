@@ -18,6 +18,7 @@ from lispfast.model.forwarding import (
     ForwardingLocator,
     LocatorSet,
     Native,
+    SourceRloc,
     Transaction,
     Verdict,
 )
@@ -59,11 +60,26 @@ def test_the_differences_are_those_of_two_dictionaries(
         for prefix in wanted.keys() | standing.keys()
         if wanted.get(prefix) != standing.get(prefix)
     }
-    assert {one.prefix: (one.wanted, one.found) for one in differences} == expected
+    assert {one.subject: (one.wanted, one.found) for one in differences} == expected
     assert len(differences) == len(expected)
     assert (run.wanted, run.prefixes, run.unsure) == (len(wanted), len(standing), 0)
     assert dict(shown) == standing
     assert len(shown) == len(standing)
+
+
+def test_our_own_eids_and_the_source_slots_are_read_back() -> None:
+    table, wants = Table(), Wants()
+    wants.eids = tuple(Eid(ip_address(text), InstanceId(iid)) for text, iid in (("10.0.0.1", 9), ("fd00::1", 0)))
+    sources = [SourceRloc(slot, ip_address(text), slot + 1) for slot, text in ((0, "192.0.2.1"), (63, "2001:db8::1"))]
+    wants.slots = tuple(sources)
+    assert (table.local(), table.sources()) == ((), ())
+    table.commit(Transaction(local=wants.eids, sources=(*wants.slots, SourceRloc(5, ip_address("192.0.2.9")))))
+    table.commit(Transaction(sources=(SourceRloc(5, None),)))
+    assert (table.local(), table.sources()) == (wants.eids, wants.slots)
+    assert [one for some in Comparison(wants, table).steps() for one in some] == []
+    table.commit(Transaction(local=(), sources=(SourceRloc(0, None),)))
+    differences = [one for some in Comparison(wants, table).steps() for one in some]
+    assert [one.subject for one in differences] == [*wants.eids, 0]
 
 
 def test_a_locator_set_counts_by_its_locators() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Encapsulate, ForwardingLocator, PrefixTraffic, Verdict
+from lispfast.model.forwarding import Encapsulate, ForwardingLocator, PrefixTraffic, SourceRloc, Verdict
 from lispfast.model.units import InstanceId
 from lispfast.runtime.comparison import Row
 
@@ -28,6 +28,8 @@ class TableTwin:
         self.standing: dict[int, tuple[EidPrefix, Verdict]] = {}
         self.use: dict[EidPrefix, PrefixTraffic] = {}
         self.walked = self.most = 0
+        self.eids: tuple[Eid, ...] = ()
+        self.slots: tuple[SourceRloc, ...] = ()
 
     def put(self, where: EidPrefix, verdict: Verdict) -> None:
         known = [value for value, (one, _) in self.standing.items() if one == where]
@@ -49,6 +51,12 @@ class TableTwin:
         covering = [row for row in self.standing.values() if row[0].contains(eid)]
         return max(covering, key=lambda row: row[0].length, default=None)
 
+    def local(self) -> tuple[Eid, ...]:
+        return self.eids
+
+    def sources(self) -> tuple[SourceRloc, ...]:
+        return self.slots
+
 
 class Wants:
     """The authority's side of it."""
@@ -56,6 +64,8 @@ class Wants:
     def __init__(self) -> None:
         self.verdicts: dict[EidPrefix, Verdict] = {}
         self.tenures: dict[EidPrefix, object] = {}
+        self.eids: tuple[Eid, ...] = ()
+        self.slots: tuple[SourceRloc, ...] = ()
 
     def want(self, where: EidPrefix, verdict: Verdict) -> None:
         self.verdicts[where] = verdict
@@ -70,8 +80,11 @@ class Wants:
     def tenure(self, where: EidPrefix) -> object:
         return self.tenures.get(where)
 
-    def source(self, slot: int) -> Address | None:
-        return ip_address("198.51.100.10") if slot == 0 else None
+    def local(self) -> tuple[Eid, ...]:
+        return self.eids
+
+    def sources(self) -> tuple[SourceRloc, ...]:
+        return self.slots
 
 
 class Both:
@@ -79,6 +92,8 @@ class Both:
 
     def __init__(self) -> None:
         self.table, self.wants = TableTwin(), Wants()
+        self.table.eids = self.wants.eids = (Eid(ip_address("10.0.0.1")), Eid(ip_address("fd00::1"), InstanceId(7)))
+        self.table.slots = self.wants.slots = (SourceRloc(0, ip_address("198.51.100.10"), 3),)
 
     def put(self, text: str, verdict: Verdict, iid: int = 0) -> EidPrefix:
         where = prefix(text, iid)

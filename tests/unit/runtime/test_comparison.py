@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
-from lispfast.model.forwarding import Drop, Native, Reject, RejectCode, Resolve, Verdict
+from lispfast.model.addresses import Eid
+from lispfast.model.forwarding import Drop, Native, Reject, RejectCode, Resolve, SourceRloc, Verdict
+from lispfast.model.units import InstanceId
 from lispfast.runtime import comparison
 from lispfast.runtime.comparison import Comparison, Difference, Kind
 from tests.unit.runtime.table_twin import Both, prefix, toward
@@ -36,7 +38,7 @@ def compared(both: Both) -> tuple[list[Difference], Comparison]:
 def found(both: Both) -> dict[str, str]:
     """The kind of each difference; none is told twice."""
     differences, _ = compared(both)
-    kinds = {str(one.prefix): one.kind.value for one in differences}
+    kinds = {str(one.subject): one.kind.value for one in differences}
     assert len(kinds) == len(differences)
     return kinds
 
@@ -77,7 +79,7 @@ def test_a_prefix_that_nobody_wants_is_named(stray: str) -> None:
     both = sound()
     both.table.put(prefix(stray), Drop())
     (one,), _ = compared(both)
-    assert (one.prefix, one.kind, one.wanted, one.found) == (prefix(stray), Kind.STRAY, None, Drop())
+    assert (one.subject, one.kind, one.wanted, one.found) == (prefix(stray), Kind.STRAY, None, Drop())
 
 
 @pytest.mark.parametrize("wanted", VERDICTS)
@@ -191,3 +193,26 @@ def test_what_is_hidden_beyond_memory_is_counted(monkeypatch: pytest.MonkeyPatch
         hide(both, within)
     differences, run = compared(both)
     assert (differences, run.unsure) == ([], 2)
+
+
+OURS, OTHER = Eid(ip_address("10.0.0.1")), Eid(ip_address("10.0.0.1"), InstanceId(7))
+STORED, MOVED = (SourceRloc(0, ip_address("198.51.100.10"), ifindex) for ifindex in (3, 4))
+
+
+def test_our_own_eids_and_the_source_slots_are_compared_too() -> None:
+    both = sound()
+    both.wants.eids, both.table.eids = (OURS,), (OTHER,)
+    both.wants.slots, both.table.slots = (STORED,), (MOVED, replace(STORED, slot=1))
+    differences, _ = compared(both)
+    assert [(one.subject, one.kind, one.wanted, one.found) for one in differences] == [
+        (OURS, Kind.MISSING, OURS, None),
+        (0, Kind.DIFFERS, STORED, MOVED),
+        (OTHER, Kind.STRAY, None, OTHER),
+        (1, Kind.STRAY, None, replace(STORED, slot=1)),
+    ]
+
+
+def test_the_order_of_our_own_eids_does_not_count() -> None:
+    both = sound()
+    both.wants.eids, both.table.eids = (OURS, OTHER), (OTHER, OURS)
+    assert compared(both)[0] == []

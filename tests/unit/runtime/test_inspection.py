@@ -36,6 +36,8 @@ class Stand:
             self.twin.withdraw(where)
         for where, verdict in self.bench.table.verdicts.items():
             self.twin.put(where, verdict)
+        self.twin.eids = self.bench.table.local
+        self.twin.slots = tuple(one for one in self.bench.table.sources.values() if one.address is not None)
 
     def walk(self, noun: str) -> tuple[list[View], View]:
         """The items of all parts, and the end."""
@@ -51,14 +53,15 @@ class Stand:
     def differences(self) -> dict[object, object]:
         items, end = self.walk("check")
         assert (end["same"], end["differences_total"]) == (not items, len(items))
-        return {item["eid_prefix"]: item["kind"] for item in items}
+        return {next(iter(item.values())): item["kind"] for item in items}
 
 
 def test_each_entry_has_its_verdict_its_locators_and_its_use() -> None:
     stand = Stand()
     stand.twin.use[host(PEER)] = PrefixTraffic(7, 700, 1, Seconds(2.5), 5, 400)
     items, end = stand.walk("table")
-    assert end == {"prefixes": 5}
+    sources = [{"slot": 0, "address": "198.51.100.10", "ifindex": 3}]
+    assert end == {"prefixes": 5, "local_eids": ["10.0.0.1", "fd00::1"], "sources": sources}
     entries = {item.pop("eid_prefix"): item for item in items}
     assert set(entries) == {"0.0.0.0/0", "::/0", f"{PEER}/32", f"{PEER_V6}/128", "10.200.0.0/16"}
     unused = {"packets_out": 0, "bytes_out": 0, "packets_in": 0, "bytes_in": 0, "drops": 0, "idle": None}
@@ -99,7 +102,7 @@ def test_the_table_that_took_every_transaction_is_the_same() -> None:
     assert stand.differences() != {}
     stand.copy()
     assert stand.differences() == {}
-    assert stand.walk("table")[1] == {"prefixes": 2}, "only the defaults live for ever"
+    assert stand.walk("table")[1]["prefixes"] == 2, "only the defaults live for ever"
 
 
 def test_each_difference_has_both_sides() -> None:
@@ -121,6 +124,20 @@ def test_each_difference_has_both_sides() -> None:
         },
         {"eid_prefix": "[9]192.168.0.0/16", "kind": "stray", "wanted": None, "found": {"action": "drop", **nothing}},
     ]  # fmt: skip
+
+
+def test_a_table_that_missed_a_move_differs() -> None:
+    stand = Stand()
+    stand.bench.move(ON_LTE)
+    assert stand.walk("check")[0] == [
+        {
+            "source_slot": 0, "kind": "differs",
+            "wanted": {"address": str(LTE), "ifindex": 4}, "found": {"address": "198.51.100.10", "ifindex": 3},
+        }
+    ]  # fmt: skip
+    stand.twin.eids = stand.twin.eids[1:]
+    (eid, _), _ = stand.walk("check")
+    assert eid == {"local_eid": "10.0.0.1", "kind": "missing", "wanted": {"eid": "10.0.0.1"}, "found": None}
 
 
 def test_a_table_that_missed_what_was_learnt_differs() -> None:

@@ -253,7 +253,6 @@ cdef class _Table:
                 rows.append((slice_[i].value, prefix, _get_verdict(&slice_[i].match), _get_use(&use, now)))
         return rows, start
 
-
     def local(self):
         cdef const lf_locals *eids = lf_table_locals(self._view())
         cdef list local = []

@@ -354,6 +354,8 @@ cdef class Engine(_Table):
 
     def traffic(self, uint64_t since=0):
         cdef uint64_t reading = lf_engine_now_ms()
+        # What a worker still saw at the last commit would wait for the next one, and the counters of what left with it.
+        lf_table_reclaim(self.table)
         return Traffic(self.usage(since - _OVERLAP_MS if since > _OVERLAP_MS else 0), self._outer_sources(), reading)
 
     cdef dict _outer_sources(self):

@@ -1,4 +1,4 @@
-/* Prefixes in order. For the trie's own files alone. */
+/* Prefixes in order, for the trie's own files and for who has to see which of many stand twice. */
 #ifndef LF_ENTRIES_H
 #define LF_ENTRIES_H
 

@@ -15,8 +15,8 @@ typedef uint32_t lf_word;
 #define LF_WORD_COVERED 32u /* a prefix shorter than the way to this word holds it: see the fork's covers */
 #define LF_WORD_ADDRESS (~63u)
 
-/* Ours. Eight prefixes of IPv4 are a line, six of IPv6 two. A fork is at most 1,024 words wide, since it is copied whole. */
-enum { LF_LIST4 = 8, LF_LIST6 = 6, LF_STRIDE_MAX = 10 };
+/* Ours. Eight prefixes of IPv4 are a line, six of IPv6 two. A fork is at most 2,048 words wide, since it is copied whole. */
+enum { LF_LIST4 = 8, LF_LIST6 = 6, LF_STRIDE_MAX = 11 };
 
 /* The longest prefix first; places that are left repeat the last one. meta: value << 6 | 32 - length. */
 struct lf_list4 {

@@ -1,6 +1,6 @@
 /* Prefixes of one family to numbers: what the longest-prefix match of the table walks.
  *
- * A trie whose forks look at 1 to 10 bits at once and whose leaves are short lists of prefixes, compared in one go. Bits
+ * A trie whose forks look at 1 to 11 bits at once and whose leaves are short lists of prefixes, compared in one go. Bits
  * that all prefixes under a fork share are skipped and checked once. A fork is as wide as what lies under it is many, so a
  * million prefixes are two forks and a list deep.
  *

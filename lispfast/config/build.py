@@ -94,7 +94,7 @@ def _read_mode(top: Reader, draft: Draft) -> None:
         return
     text = top.text(name)
     wanted = (text or "").lower()
-    draft.mode = next((mode for mode in Mode if mode.value.lower() == wanted), None)
+    draft.mode = next((mode for mode in (Mode.MN, Mode.MS) if mode.value.lower() == wanted), None)
     if draft.mode is not None:
         return
     draft.mode = Mode.MN

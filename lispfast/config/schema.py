@@ -147,7 +147,15 @@ _RTR = "a re-encapsulating tunnel router is not supported yet"
 
 SCHEMA: dict[str, tuple[Option, ...]] = {
     "": (
-        _fixed(_word("operating-mode", "MN: a mobile node. MS: a Map-Server and Map-Resolver.", "0.5.0", None, Mode)),
+        _fixed(
+            _word(
+                "operating-mode",
+                "MN: a mobile node. MS: a Map-Server and Map-Resolver.",
+                "0.5.0",
+                None,
+                (Mode.MN, Mode.MS),
+            )
+        ),
         _fixed(_row("router-mode", Kind.FLAG, "off: a mobile node; on, a tunnel router, is not there yet.", "0.4.0")),
         _word("debug", "How much to log, 0 to 3; off is 0, on is 1.", "0.1.0", str(_MN.debug), DEBUG_LEVELS),
         _number(

@@ -27,12 +27,26 @@ class RejectCode(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class InnerTunnel:
+    """A tunnel inside of another: an RLOC that is itself the EID of a visited site.
+
+    The packet goes to `address` behind an IP and UDP header of its own from the source RLOC of `slot`, and that packet
+    into the outer tunnel. Its 8 bytes of `header` are LISP's.
+    """
+
+    address: Address
+    slot: int
+    header: bytes
+    port: int = DATA_PORT
+
+
+@dataclass(frozen=True, slots=True)
 class ForwardingLocator:
     """Where and how to send: a locator compiled for the data plane.
 
     `slot` names the source RLOC (see SourceRloc), `mtu` is the effective MTU of the path, outer headers included,
     `header` the 8 bytes in front of the inner packet in the form of `encapsulation` (RFC 9300 section 5.3 for LISP);
-    the data plane fills in the next protocol of the GPE forms.
+    the data plane fills in the next protocol of the GPE forms. `inside` is a tunnel that the packet enters first.
     """
 
     address: Address
@@ -43,6 +57,7 @@ class ForwardingLocator:
     priority: int = 1
     weight: int = 100
     encapsulation: Encapsulation = Encapsulation.LISP
+    inside: InnerTunnel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +161,34 @@ class NoSegmentation:
     ifindex: int
 
 
-Punt = Miss | PathMtu | NoSegmentation
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """A punt: a router, or the host itself, said by ICMP that `locator` is not to be reached. A hint from anybody: to
+    be probed, never to be believed (RFC 9301 section 7)."""
+
+    locator: Address
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderHint:
+    """A punt: what the LISP header of a packet from `rloc` says that the one before did not (RFC 9300 section 5.3).
+
+    `source` is the inner source. `nonce` is 24 bits, `echo` the E-bit that asks to have it back; `source_version` and
+    `destination_version` are Map-Versions (RFC 9302), `status_bits` the locators of the sender that are up. None for
+    what the packet did not carry.
+    """
+
+    rloc: Address
+    source: Address
+    iid: InstanceId = InstanceId(0)
+    nonce: int | None = None
+    echo: bool = False
+    source_version: int | None = None
+    destination_version: int | None = None
+    status_bits: int | None = None
+
+
+Punt = Miss | PathMtu | NoSegmentation | Unreachable | HeaderHint
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,22 @@ class Action(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Hop:
+    """One hop of an explicit locator path, and its L-, P- and S-bit (RFC 8060 section 4.6)."""
+
+    address: Address
+    lookup: bool = False
+    probe: bool = False
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Locator:
     """One RLOC of a mapping with its policy (RFC 9301 section 5.4).
 
     `priority` and `weight` are 0 to 255, lower priority first, 255 never; `reachable` is the R-bit, `local` the L-bit,
     `probed` the p-bit. `encapsulation` is configured, never heard: None is the node's own form.
+    `path` is an explicit locator path, of which `address` is the first hop; empty without one.
     """
 
     address: Address
@@ -40,6 +51,7 @@ class Locator:
     probed: bool = False
     reachable: bool = True
     encapsulation: Encapsulation | None = None
+    path: tuple[Hop, ...] = ()
 
     @property
     def usable(self) -> bool:

@@ -18,7 +18,15 @@ class Mode(StrEnum):
     """The role of the daemon."""
 
     MN = "MN"
+    XTR = "xTR"
     MS = "MS"
+
+
+class Profile(StrEnum):
+    """Where the node is used (RFC 9300 section 4.1, RFC 9301 section 1.1): the Internet forbids what a site may do."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
 
 
 class TunnelRoutes(StrEnum):
@@ -31,17 +39,28 @@ class TunnelRoutes(StrEnum):
 class KeyType(StrEnum):
     """The authentication of a Map-Register, by its Algorithm ID (RFC 9301 section 12.5)."""
 
+    NONE = "0"
     HMAC_SHA1 = "1"
     HMAC_SHA256 = "2"
+    HKDF_SHA256 = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Hkdf:
+    """What RFC 9301 leaves open of algorithm 3: HKDF's `info`, and how many bytes of the MAC are sent (16 or 32)."""
+
+    info: bytes = b""
+    mac_length: int = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A shared secret; its text never shows in a repr."""
+    """A shared secret; its text never shows in a repr. `hkdf` counts for HKDF_SHA256 alone."""
 
     secret: bytes
     algorithm: KeyType
     key_id: int = 0
+    hkdf: Hkdf = Hkdf()
 
     def __repr__(self) -> str:
         return f"Key(algorithm={self.algorithm.name}, key_id={self.key_id}, secret=***)"
@@ -49,11 +68,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class MapServerSettings:
-    """A Map-Server to register with."""
+    """A Map-Server to register with: `key` signs, `other_keys` are accepted beside it while keys are rolled over."""
 
     address: Address
     key: Key
     proxy_reply: bool = False
+    other_keys: tuple[Key, ...] = ()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that a message from there may be signed with."""
+        return (self.key, *self.other_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +103,12 @@ class AddressLocator:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseMapping:
-    """An EID-prefix of ours and where it is reached."""
+    """An EID-prefix of ours and where it is reached; `version` is its Map-Version, 0 for none (RFC 9302 section 3)."""
 
     prefix: EidPrefix
     locators: tuple[InterfaceLocator | AddressLocator, ...]
     ttl: Minutes = DEFAULT_TTL
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +124,18 @@ class ProxyEtr:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A lisp-site of a Map-Server: who may register what."""
+    """A lisp-site of a Map-Server: who may register what, with `key` or one of `other_keys`."""
 
     prefix: EidPrefix
     key: Key
     accept_more_specifics: bool = False
     proxy_reply: bool = False
+    other_keys: tuple[Key, ...] = ()
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every key that its messages may be signed with."""
+        return (self.key, *self.other_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +145,51 @@ class Probing:
     interval: Seconds = Seconds(30)
     retries: int = 2
     retry_interval: Seconds = Seconds(5)
+
+
+class Use(StrEnum):
+    """Whether a protection is used: not, where the other side has it too, or no answer is taken without it."""
+
+    OFF = "off"
+    ON = "on"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class LispSec:
+    """LISP-SEC (RFC 9303). `keys` are shared between ITRs and the Map-Resolver, by Key ID; an ITR wraps with the first.
+
+    They are others than the keys of Map-Registers (section 5.8). Without one there is nothing to wrap with.
+    """
+
+    use: Use = Use.OFF
+    keys: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PubSub:
+    """PubSub (RFC 9437): `subscribe` to mappings in use; `keys` are shared with the Map-Server, the first signs.
+
+    On a Map-Server `subscribe` says whether subscriptions are accepted, and `limit` how many of one xTR-ID.
+    """
+
+    subscribe: bool = False
+    keys: tuple[Key, ...] = ()
+    limit: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the LISP header says of mappings: in the private profile alone (RFC 9300 sections 4.1, 10, 13, RFC 9302)."""
+
+    echo_nonce: bool = False
+    map_versioning: bool = False
+    status_bits: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether the data plane has to look at them at all."""
+        return self.echo_nonce or self.map_versioning or self.status_bits
 
 
 class UdpChecksum(StrEnum):
@@ -142,7 +219,12 @@ class Forwarding:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """A whole configuration."""
+    """A whole configuration.
+
+    `xtr_id` are 16 bytes and `site_id` 8 (RFC 9301 section 5.6); `allowed_destinations` are the EID-prefixes that use
+    LISP, none for all; `native_forward` sends what is no EID outside of LISP; `rloc_lookup` asks whether an RLOC is an
+    EID of a visited site.
+    """
 
     mode: Mode
     map_servers: tuple[MapServerSettings, ...] = ()
@@ -157,6 +239,16 @@ class Settings:
     map_request_retries: int = 2
     tunnel_routes: TunnelRoutes = TunnelRoutes.DEFAULT
     forwarding: Forwarding = Forwarding()
+    profile: Profile = Profile.PUBLIC
+    hints: Hints = Hints()
+    lisp_sec: LispSec = LispSec()
+    pubsub: PubSub = PubSub()
+    xtr_id: bytes | None = None
+    site_id: bytes = bytes(8)
+    allowed_destinations: tuple[EidPrefix, ...] = ()
+    native_forward: bool = False
+    rloc_lookup: bool = True
+    map_cache_size: int = 10_000
     debug: int = 0
     state_dir: str | None = None
     control_socket: str | None = None

@@ -207,10 +207,16 @@ class Reader:
         return self._one(name, lambda text: read_path(text, longest))
 
     def key(self) -> Key | None:
-        """The key of a section that has key-type, key and key-id."""
+        """The key of a section that has key-type, key and key-id. Only key-type none goes without a password."""
         algorithm: KeyType | None = self._one("key-type", lambda text: read_key_type(text, KEY_TYPES))
         secret = self._one("key", read_secret)
         key_id = self.number("key-id")
+        if algorithm is KeyType.NONE:
+            if self.has("key"):
+                self.report.warning(self.value_span("key"), "key does nothing with key-type none")
+            secret = b""
+        elif not self.has("key") and not self._attempted("key"):
+            self.error(self.span, f"{self.section.name} has no key", f"it needs {Kind.SECRET.value}")
         if algorithm is None or secret is None or key_id is None:
             return None
         return Key(secret, algorithm, key_id)

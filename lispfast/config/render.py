@@ -14,6 +14,7 @@ from lispfast.model.settings import (
     Forwarding,
     InterfaceLocator,
     Key,
+    KeyType,
     MapServerSettings,
     ProxyEtr,
     Settings,
@@ -23,7 +24,9 @@ from lispfast.model.settings import (
 MASKED_KEY = "***"
 _PROXY_SECTIONS = {(4, 6): "proxy-etr", (4,): "proxy-etr-ipv4", (6,): "proxy-etr-ipv6"}
 _INDENT = "    "
-_KEY_TYPE_NAMES = {algorithm: name for name, algorithm in KEY_TYPES.items() if name.isdigit()}
+_KEY_TYPE_NAMES = {
+    algorithm: name for name, algorithm in reversed(KEY_TYPES.items()) if name.isdigit() or name == "none"
+}
 
 Pairs = Iterable[tuple[str, object]]
 
@@ -124,11 +127,10 @@ def _prefix(prefix: EidPrefix) -> Pairs:
 
 
 def _key(key: Key) -> Pairs:
-    return (
-        ("key-type", _KEY_TYPE_NAMES[key.algorithm]),
-        ("key", _quoted(MASKED_KEY)),
-        ("key-id", key.key_id),
-    )
+    yield "key-type", _KEY_TYPE_NAMES[key.algorithm]
+    if key.algorithm is not KeyType.NONE:
+        yield "key", _quoted(MASKED_KEY)
+    yield "key-id", key.key_id
 
 
 def _flag(value: bool) -> str:

@@ -72,12 +72,15 @@ MAX_SOURCE_PORTS = 64  # sockets of one worker and family; more flows than that 
 AUTO = "auto"
 
 KEY_TYPES = {
+    "none": KeyType.NONE,
     "1": KeyType.HMAC_SHA1,
     "hmac-sha-1": KeyType.HMAC_SHA1,
     "hmac-sha-1-96": KeyType.HMAC_SHA1,
     "2": KeyType.HMAC_SHA256,
     "hmac-sha-256": KeyType.HMAC_SHA256,
     "hmac-sha-256-128": KeyType.HMAC_SHA256,
+    "3": KeyType.HKDF_SHA256,
+    "hmac-sha-256-hkdf": KeyType.HKDF_SHA256,
 }
 DEBUG_LEVELS = {"off": 0, "false": 0, "no": 0, "on": 1, "true": 1, "yes": 1, "0": 0, "1": 1, "2": 2, "3": 3}
 
@@ -131,8 +134,10 @@ _IID = _number("iid", "The instance-ID of the EID-prefix.", "0.2.4", 0, 0, MAX_I
 _TTL = _number("ttl", "Minutes that others may keep the mapping.", "1.2.1", int(DEFAULT_TTL), 1, MAX_TTL)
 _PRIORITY = _number("priority", "The lowest is used; 255 is never used.", "0.1.0", DEFAULT_PRIORITY)
 _WEIGHT = _number("weight", "The share of traffic among equal priorities.", "0.1.0", DEFAULT_WEIGHT)
-_KEY_TYPE = _word("key-type", "1 or hmac-sha-1, 2 or hmac-sha-256.", "0.1.0", "1", KEY_TYPES)
-_KEY = _needed("key", Kind.SECRET, "The password shared with the other side.", "0.1.0")
+_KEY_TYPE = _word(
+    "key-type", "1 or hmac-sha-1, 2 or hmac-sha-256, 3 or hmac-sha-256-hkdf, or none.", "0.1.0", "1", KEY_TYPES
+)
+_KEY = _row("key", Kind.SECRET, "The password shared with the other side; key-type none has none.", "0.1.0")
 _KEY_ID = _number("key-id", "The Key ID that goes with the key.", OURS, 0)
 _IP_VERSION = _word("ip_version", "4 or 6: which address of the interface.", "0.5.0", "4", ("4", "6"))
 _RLOC_ADDRESS = _section("rloc-address", "A locator given as an address.", "0.5.0")

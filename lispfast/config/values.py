@@ -24,7 +24,6 @@ _NUMBER = re.compile(r"-?(?:0[xX][0-9A-Fa-f]{1,16}|[0-9]{1,20})")
 _TRUE = ("on", "true", "yes")
 _FALSE = ("off", "false", "no")
 _CLEARTEXT = "0"
-_LISP_KEY_TYPE_3 = "3"
 _BROADCAST = IPv4Address("255.255.255.255")
 _PLACEHOLDER_WORDS = ("address",)
 _ASKED = {
@@ -159,11 +158,9 @@ def read_choice(text: str, choices: tuple[str, ...]) -> str:
 
 
 def read_key_type(text: str, known: dict[str, KeyType]) -> KeyType:
-    """The algorithm of a key-type by number or name."""
+    """The algorithm of a key-type by number or name; no authentication at all only by its name."""
     if text == _CLEARTEXT:
-        raise BadValueError("key-type 0 is cleartext", "use 1 or 2")
-    if text == _LISP_KEY_TYPE_3:
-        raise BadValueError("key-type 3 (HMAC-SHA-256-128 with HKDF) is not supported yet", "use 1 or 2")
+        raise BadValueError("key-type 0 is cleartext", "use 2, or none to go without a password")
     return known[read_choice(text, tuple(known))]
 
 

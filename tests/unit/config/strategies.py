@@ -61,7 +61,9 @@ _eids: st.SearchStrategy[EidPrefix] = st.builds(
 )
 _names = st.text("abcdefghij0123456789-_.äß\"\\$'", min_size=3, max_size=6)
 _paths = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=40).map("/".__add__)
-_keys = st.builds(Key, st.binary(min_size=1, max_size=9), st.sampled_from(KeyType), st.integers(0, 255))
+_keys = st.builds(
+    Key, st.binary(min_size=1, max_size=9), st.sampled_from([*KeyType][1:]), st.integers(0, 255)
+) | st.builds(Key, st.just(b""), st.just(KeyType.NONE), st.integers(0, 255))
 _interface_locators = st.builds(InterfaceLocator, _names, st.sampled_from([4, 6]), _bytes, _bytes)
 _address_locators = st.builds(AddressLocator, _servers, _bytes, _bytes)
 _forms = st.none() | st.sampled_from(Encapsulation)

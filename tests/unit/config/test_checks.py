@@ -25,11 +25,8 @@ SERVERS = [
     ('%S key = "" }', "1:40: error: the key is empty"),
     ("%S }", "1:1: error: map-server has no key (it needs a password)"),
     ("%S key = two words }", '1:40: error: placeholder "two words": put a password here, in quotes if it has spaces'),
-    ("%S key = k key-type = 0 }", "1:53: error: key-type 0 is cleartext (use 1 or 2)"),
-    (
-        "%S key = k key-type = 3 }",
-        "1:53: error: key-type 3 (HMAC-SHA-256-128 with HKDF) is not supported yet (use 1 or 2)",
-    ),
+    ("%S key = k key-type = 0 }", "1:53: error: key-type 0 is cleartext (use 2, or none to go without a password)"),
+    ("%S key = k key-type = none }", "1:40: warning: key does nothing with key-type none"),
     ("%S key = k key-id = 256 }", '1:51: error: "256" is out of range (0 to 255)'),
     ("%S key = k verify = off }", "1:42: warning: verify is not supported yet and does nothing (the Map-Notify tells)"),
     (

@@ -15,7 +15,7 @@ from .strategies import nodes, servers
 
 def masked(whole: Settings) -> Settings:
     def mask(key: Key) -> Key:
-        return replace(key, secret=MASKED_KEY.encode())
+        return replace(key, secret=MASKED_KEY.encode()) if key.secret else key
 
     return replace(
         whole,

@@ -123,10 +123,10 @@ def test_choices() -> None:
 
 
 def test_key_types() -> None:
-    found = {name: read_key_type(name, KEY_TYPES) for name in ("1", "2", "hmac-sha-1", "HMAC-SHA-256")}
-    assert list(found.values()) == [KeyType.HMAC_SHA1, KeyType.HMAC_SHA256] * 2
-    assert refused(lambda t: read_key_type(t, KEY_TYPES), "0") == "key-type 0 is cleartext (use 1 or 2)"
-    assert "not supported yet (use 1 or 2)" in refused(lambda t: read_key_type(t, KEY_TYPES), "3")
+    names = ("1", "2", "3", "none", "hmac-sha-1", "HMAC-SHA-256", "hmac-sha-256-hkdf", "None")
+    kinds = [KeyType.HMAC_SHA1, KeyType.HMAC_SHA256, KeyType.HKDF_SHA256, KeyType.NONE]
+    assert [read_key_type(name, KEY_TYPES) for name in names] == kinds * 2
+    assert "0 is cleartext (use 2, or none" in refused(lambda t: read_key_type(t, KEY_TYPES), "0")
     assert "did you mean" in refused(lambda t: read_key_type(t, KEY_TYPES), "hmac-sha256")
 
 

@@ -6,7 +6,7 @@ from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import WireError
-from lispfast.model.mapping import Mapping
+from lispfast.model.mapping import Action, Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.records import mapping_from_record, refused_locators
@@ -32,3 +32,8 @@ def believable(reply: MapReply, asked: EidPrefix, position: Position, outbox: Ou
     if len(told) < len(mappings):
         outbox.drop(ControlReason.PREFIX_NOT_ALLOWED)
     return tuple(told)
+
+
+def settles(mapping: Mapping) -> bool:
+    """Whether packets that the mapping matches need nobody to be asked: not where it is gone, or says to ask."""
+    return mapping.ttl > 0 and (bool(mapping.locators) or mapping.action is not Action.SEND_MAP_REQUEST)

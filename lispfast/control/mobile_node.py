@@ -12,10 +12,11 @@ from lispfast.control.forwarding import ForwardingTable, local_eids
 from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
-from lispfast.control.map_replies import believable
+from lispfast.control.map_replies import believable, settles
 from lispfast.control.mobility import Move, Position, compare, locate
 from lispfast.control.outbox import Outbox
 from lispfast.control.path_mtu import PathMtus
+from lispfast.control.piggyback import Verifier
 from lispfast.control.policy import Outlook
 from lispfast.control.prober import Prober
 from lispfast.control.register_nonce import RegisterNonce
@@ -58,6 +59,7 @@ class MobileNode:
         self.resolver = Resolver(settings, nonces, self.outbox)
         self.responder = Responder(self.outbox)
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
+        self.verifier = Verifier(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
@@ -229,6 +231,7 @@ class MobileNode:
             answered = self.responder.handle_request(asked, now)
             if answered and not asked.request.probe:  # a probe asks whether we are there, and maybe at the old place
                 self.solicitor.handle_answered(asked.request, answered)
+                self.verifier.handle_request(asked.request, self.position, now)
 
     def _on_reply(self, reply: MapReply, datagram: Datagram, now: Seconds) -> None:
         asked = self.resolver.match(reply.nonce)
@@ -240,6 +243,9 @@ class MobileNode:
             return
         answered = self.resolver.answered(reply.nonce, now)
         self._changed(self.cache.learn(mappings, asked, now), now)
+        for mapping in mappings:
+            if settles(mapping):
+                self.resolver.covered(mapping.prefix, now)
         self.outbox.event(
             "map-reply-received",
             **{"from": str(datagram.source.address)},

@@ -38,7 +38,9 @@ class RateLimiter:
         return True
 
     def ready_at(self, key: Hashable, now: Seconds) -> Seconds:
-        """When `allow` would next say yes; `now` if it would already."""
+        """When `allow` would next say yes; `now` if it would already. To ask displaces no key."""
+        if key not in self._buckets:
+            return now
         bucket = self._refill(key, now)
         return Seconds(now + max(0.0, 1 - bucket.tokens) * self._interval)
 

@@ -13,11 +13,20 @@ of its nonces comes or its tries are used up:
     asked     moved       waiting   the reply goes to where we were: ask again
     asked     stranded    parked
     asked     answered    done
+    asked     covered     last
+    last      unanswered  done      ask once more where an SMR wants it
+    last      moved       done
+    last      stranded    done
+    last      covered     last
+    last      answered    done
     parked    moved       waiting
     parked    stranded    parked
     parked    answered    done                              it still came
+    waiting, parked: covered  done
 
-`stranded` is: no way to any Map-Resolver, in the family of none of them. A parked lookup has no timer.
+`stranded` is: no way to any Map-Resolver, in the family of none of them. A parked lookup has no timer. `covered` is:
+another answer, negative or not, holds for what a packet waited for, so that it is asked for no more; an answer that is
+on its way may still say it better. What limits the questions stands in request_pace.
 """
 
 from __future__ import annotations
@@ -28,11 +37,12 @@ from enum import StrEnum
 
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.jitter import longer
 from lispfast.control.machine import consult
 from lispfast.control.map_requests import encapsulated, question
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
-from lispfast.control.ratelimit import RateLimiter
+from lispfast.control.request_pace import REQUEST_INTERVAL, RETRANSMITS_MAX, Purpose, RequestPace
 from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.settings import Settings
@@ -40,23 +50,14 @@ from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.addresses import WireAddress
 from lispfast.wire.records import wire_eid
 
-# --- From the RFC -----------------------------------------------------------------------------------------------------
-
-REQUEST_INTERVAL = Seconds(1)  # RFC 9301 section 5.3: at most one a second for an EID-prefix
-RETRANSMITS_MAX = 10  # section 5.3: after so many without a reply ...
-PAUSE = Seconds(30)  # ... wait so long
-SOLICITED_INTERVAL = Seconds(3)  # section 6.1: recommended for SMR-invoked ones
-
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
-MAX_LOOKUPS = 256  # at once; the oldest goes. The data plane stages no more EIDs than that either
+MAX_LOOKUPS = 256  # at once; the oldest miss goes. The data plane stages no more EIDs than that either
 MAX_NONCES = 16  # of one lookup that are still answered
-SOLICITED_BURST = 3  # a second and a third move within 3 s are followed at once
-TOTAL_INTERVAL = Seconds(0.01)  # over all prefixes: a host that scans costs its Map-Resolver no more than 100/s
-TOTAL_BURST = 64
+JITTER = 0.1  # of the second between two tries, more of it: nodes that lost one router do not ask in step for ever
 HOLD = Seconds(5)  # how long packets are refused after nobody answered; then the next one asks anew
 WANTED = Seconds(10)  # a parked miss that no packet renewed for so long is not asked when a network comes
-MEMORY = 4096  # prefixes of which unanswered tries, or the last SMR, are remembered
+MEMORY = 4096  # prefixes of which the last SMR is remembered
 SLACK = Seconds(0.05)
 
 
@@ -65,6 +66,7 @@ class State(StrEnum):
 
     WAITING = "waiting"
     ASKED = "asked"
+    LAST = "last"
     PARKED = "parked"
     DONE = "done"
 
@@ -76,6 +78,7 @@ class Fact(StrEnum):
     UNANSWERED = "unanswered"
     EXHAUSTED = "exhausted"
     ANSWERED = "answered"
+    COVERED = "covered"
     MOVED = "moved"
     STRANDED = "stranded"
 
@@ -101,18 +104,18 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.ASKED, Fact.MOVED): (State.WAITING, Do.QUEUE),
     (State.ASKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
     (State.ASKED, Fact.ANSWERED): (State.DONE, Do.FORGET),
+    (State.ASKED, Fact.COVERED): (State.LAST, Do.NOTHING),
+    (State.LAST, Fact.UNANSWERED): (State.DONE, Do.FORGET),
+    (State.LAST, Fact.MOVED): (State.DONE, Do.FORGET),
+    (State.LAST, Fact.STRANDED): (State.DONE, Do.FORGET),
+    (State.LAST, Fact.COVERED): (State.LAST, Do.NOTHING),
+    (State.LAST, Fact.ANSWERED): (State.DONE, Do.FORGET),
+    (State.WAITING, Fact.COVERED): (State.DONE, Do.FORGET),
+    (State.PARKED, Fact.COVERED): (State.DONE, Do.FORGET),
     (State.PARKED, Fact.MOVED): (State.WAITING, Do.QUEUE),
     (State.PARKED, Fact.STRANDED): (State.PARKED, Do.NOTHING),
     (State.PARKED, Fact.ANSWERED): (State.DONE, Do.FORGET),
 }
-
-
-class Purpose(StrEnum):
-    """Why a prefix is asked for."""
-
-    MISS = "miss"
-    REFRESH = "refresh"
-    SOLICITED = "solicited"
 
 
 @dataclass(slots=True)
@@ -162,10 +165,7 @@ class Resolver:
         self._lookups: OrderedDict[EidPrefix, Lookup] = OrderedDict()
         self._by_nonce: dict[Nonce, EidPrefix] = {}
         self._timers: ExpiryQueue[EidPrefix] = ExpiryQueue()
-        self._per_prefix = RateLimiter(REQUEST_INTERVAL, 1)
-        self._solicited = RateLimiter(SOLICITED_INTERVAL, SOLICITED_BURST)
-        self._total = RateLimiter(TOTAL_INTERVAL, TOTAL_BURST)
-        self._failures: OrderedDict[EidPrefix, tuple[int, Seconds]] = OrderedDict()
+        self._pace = RequestPace()
         self._followed: OrderedDict[EidPrefix, Nonce] = OrderedDict()
         self._warned = False
         self.displaced = 0
@@ -179,7 +179,7 @@ class Resolver:
 
     def paused(self, prefix: EidPrefix, now: Seconds) -> bool:
         """Whether the prefix waits out the 30 s after its last unanswered retransmit."""
-        return self._not_before(prefix) > now
+        return self._pace.not_before(prefix) > now
 
     def miss(self, destination: Eid, source: Address, now: Seconds) -> None:
         """A packet from our EID `source` waits for the mapping of `destination`."""
@@ -191,6 +191,18 @@ class Resolver:
         inner_source = self._inner_source(cached)
         if inner_source is not None:
             self._ask(Lookup(cached, Purpose.REFRESH, None, inner_source, now), now)
+
+    def verify(self, told: EidPrefix, now: Seconds) -> None:
+        """A Map-Request brought a mapping along that is not cached (RFC 9301 section 5.3): ask whether it is true."""
+        inner_source = self._inner_source(told)
+        if inner_source is not None:
+            self._ask(Lookup(told, Purpose.VERIFY, None, inner_source, now), now)
+
+    def covered(self, prefix: EidPrefix, now: Seconds) -> None:
+        """An answer for this prefix holds for every EID under it: misses there need no more questions."""
+        for lookup in list(self._lookups.values()):
+            if lookup.purpose is Purpose.MISS and prefix.covers(lookup.asked):
+                self._step(lookup, Fact.COVERED, now)
 
     def heeds(self, cached: EidPrefix, smr: Nonce) -> bool:
         """Whether an SMR of that nonce makes us ask once more than we would without it.
@@ -222,16 +234,16 @@ class Resolver:
         rtt = Seconds(now - lookup.sent[nonce])
         if nonce == next(reversed(lookup.sent)):
             self._preferred = lookup.resolver
-        self._failures.pop(lookup.asked, None)
+        self._pace.answered(lookup.asked)
         self._step(lookup, Fact.ANSWERED, now)
         if lookup.again:  # solicited once more after the request went out: this answer may be the old one
-            self._ask(Lookup(lookup.asked, Purpose.SOLICITED, lookup.source_eid, lookup.inner_source, now), now)
+            self._ask_again(lookup, now)
         return Answered(lookup.asked, lookup.purpose, rtt)
 
     def handle_position(self, position: Position, now: Seconds) -> None:
         """We stand elsewhere now: replies would go to the old RLOCs, so what is under way is asked anew."""
         self._position = position
-        self._failures = OrderedDict((p, f) for p, f in self._failures.items() if f[1] > now)
+        self._pace.moved(now)
         stranded = self._choose() is None
         self._warn_of(stranded)
         for lookup in list(self._lookups.values()):
@@ -249,10 +261,13 @@ class Resolver:
             if lookup.state is State.WAITING:
                 self._turn(lookup, now)
                 continue
-            exhausted = self._count_failure(asked, now) or lookup.tries >= self._tries
+            paused, covered = self._pace.unanswered(asked, now), lookup.state is State.LAST
+            exhausted = not covered and (paused or lookup.tries >= self._tries)
             self._step(lookup, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
             if exhausted and lookup.purpose is Purpose.MISS:
-                failed.append(Unanswered(asked, max(Seconds(now + HOLD), self._not_before(asked))))
+                failed.append(Unanswered(asked, max(Seconds(now + HOLD), self._pace.not_before(asked))))
+            if covered and lookup.again:
+                self._ask_again(lookup, now)
         return failed
 
     def next_timeout(self) -> Timeout | None:
@@ -269,11 +284,19 @@ class Resolver:
         self._lookups[lookup.asked] = lookup
         if len(self._lookups) > MAX_LOOKUPS:
             self.displaced += 1
-            self._forget(next(iter(self._lookups.values())))
+            self._forget(self._least())
         if self._choose() is None:
             self._step(lookup, Fact.STRANDED, now)
         else:
             self._turn(lookup, now)
+
+    def _least(self) -> Lookup:
+        """Which lookup gives way: the oldest miss, as mappings in use are worth more than what a scan asks for."""
+        misses = (lookup for lookup in self._lookups.values() if lookup.purpose is Purpose.MISS)
+        return next(misses, next(iter(self._lookups.values())))
+
+    def _ask_again(self, lookup: Lookup, now: Seconds) -> None:
+        self._ask(Lookup(lookup.asked, Purpose.SOLICITED, lookup.source_eid, lookup.inner_source, now), now)
 
     def _join(self, known: Lookup, other: Lookup) -> None:
         known.wanted = other.wanted
@@ -284,18 +307,11 @@ class Resolver:
 
     def _turn(self, lookup: Lookup, now: Seconds) -> None:
         """Ask now, or wait until every limit lets it."""
-        solicited = lookup.purpose is Purpose.SOLICITED
-        ready = [self._per_prefix.ready_at(lookup.asked, now), self._total.ready_at(None, now)]
-        ready.append(self._not_before(lookup.asked))
-        if solicited:
-            ready.append(self._solicited.ready_at(lookup.asked, now))
-        if max(ready) > now:
-            self._timers.set(lookup.asked, max(ready))
+        ready = self._pace.ready_at(lookup.asked, lookup.purpose, now)
+        if ready > now:
+            self._timers.set(lookup.asked, ready)
             return
-        self._per_prefix.allow(lookup.asked, now)
-        self._total.allow(None, now)
-        if solicited:
-            self._solicited.allow(lookup.asked, now)
+        self._pace.take(lookup.asked, lookup.purpose, now)
         self._step(lookup, Fact.TURN, now)
 
     def _step(self, lookup: Lookup, fact: Fact, now: Seconds) -> None:
@@ -339,7 +355,7 @@ class Resolver:
         solicited = lookup.purpose is Purpose.SOLICITED
         request = question(lookup.asked, lookup.source_eid, self._position.rlocs, nonce, smr_invoked=solicited)
         self._outbox.send(encapsulated(request, lookup.inner_source, lookup.asked), source, resolver)
-        self._timers.set(lookup.asked, Seconds(now + REQUEST_INTERVAL))
+        self._timers.set(lookup.asked, Seconds(now + longer(REQUEST_INTERVAL, JITTER, self._nonces)))
         fields: dict[str, str | int] = {"eid_prefix": str(lookup.asked), "map_resolver": str(resolver)}
         self._outbox.event("map-request-sent", **fields, purpose=lookup.purpose.value, attempt=lookup.tries)
 
@@ -368,19 +384,6 @@ class Resolver:
                 return entry.prefix.network.network_address
         source = self._position.source(cached.version)
         return source.address if source else None
-
-    def _count_failure(self, asked: EidPrefix, now: Seconds) -> bool:
-        """Count a try that nobody answered; whether it was the last before the 30 s."""
-        count = self._failures.get(asked, (0, Seconds(0)))[0] + 1
-        last = count > RETRANSMITS_MAX
-        self._failures[asked] = (0, Seconds(now + PAUSE)) if last else (count, Seconds(0))
-        self._failures.move_to_end(asked)
-        if len(self._failures) > MEMORY:
-            self._failures.popitem(last=False)
-        return last
-
-    def _not_before(self, prefix: EidPrefix) -> Seconds:
-        return self._failures.get(prefix, (0, Seconds(0)))[1]
 
     def _forget(self, lookup: Lookup) -> None:
         del self._lookups[lookup.asked]

@@ -1,8 +1,8 @@
 """Answers Map-Requests and RLOC-probes for our own EIDs (RFC 9301 sections 5.4, 5.5 and 7.1).
 
 A Map-Request comes directly or, from a Map-Server, in an Encapsulated Control Message; a probe comes only directly
-(section 5.3). A solicitation is none of these and is never answered. A mapping that the request brought along is not
-used: it is not verified (section 5.3).
+(section 5.3). A solicitation is none of these and is never answered. What becomes of a mapping that the request brought
+along says piggyback.
 """
 
 from __future__ import annotations

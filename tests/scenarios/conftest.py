@@ -1,13 +1,14 @@
-"""The two ways to answer a Map-Request that every story is told in."""
+"""The two ways to answer a Map-Request that every story is told in, and how to tell a failed one again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 
 import pytest
 
 from lispfast.model.settings import Probing
 from lispfast.model.units import Seconds
+from tests.sim import seeds
 from tests.sim.network import Conditions
 from tests.sim.world import RANGES, World
 
@@ -35,3 +36,17 @@ def online(world: World) -> World:
     """The phone on Wi-Fi, the laptop at the office, both registered a moment ago."""
     world.boot()
     return world
+
+
+@pytest.fixture(autouse=True)
+def _seeds_of_this_test() -> None:
+    seeds.used.clear()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallReport, None]:
+    """A story that failed says how to see it once more."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        report.sections.append(("the same story again", seeds.how_to_replay(item.nodeid)))

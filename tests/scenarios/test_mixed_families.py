@@ -6,11 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from lispfast.control.mobile_node import MobileNode
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.settings import DatabaseMapping, InterfaceLocator
-from tests.sim.host import Host, interface
-from tests.sim.world import LTE, OFFICE, PHONE_V4, SERVER_V4, WIFI, World
+from tests.sim.host import interface
+from tests.sim.world import LTE, OFFICE, PHONE_V4, SERVER_V4, WIFI, World, mobile_node
 
 WIFI_V6, LTE_V6, OFFICE_V6 = "2001:db8:0:10::10", "2001:db8:0:20::20", "2001:db8:0:2::2"
 PHONE = f"{PHONE_V4}/32"
@@ -24,7 +23,7 @@ def mixed(world: World) -> World:
     usual = world.phone._make_role({}).settings  # type: ignore[attr-defined]
     settings = replace(usual, database=(DatabaseMapping(EidPrefix.parse(PHONE), locators),))
     world.network.hosts.remove(world.phone)
-    world.phone = Host(world.network, "phone", lambda disk: MobileNode(settings, world._nonces(), 1))
+    world.phone = mobile_node(world.network, "phone", settings)
     world.laptop.attach(interface("eth0", OFFICE, OFFICE_V6))
     world.laptop.start()
     return world

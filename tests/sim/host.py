@@ -16,6 +16,9 @@ from lispfast.model.units import InstanceId, Seconds, WireMtu
 from .dataplane import SlowDataPlane
 from .network import Frame, Network, Packet
 
+OVERDUE_MAX = 4
+"""Times in a row that a role may still have something due right after it did what was due."""
+
 
 def interface(name: str, *addresses: str, index: int = 2, up: bool = True, routed: bool = True) -> Interface:
     """An interface with up to one address a family."""
@@ -38,13 +41,16 @@ class Host:
         self.up = False
         self._make_role = make_role
         self._timer = 0
+        self._overdue = 0
         network.hosts.append(self)
+        network.rewire()
 
     # --- Life ---------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Boot with what is on the disk."""
         self.up = True
+        self.network.rewire()
         self.dataplane = SlowDataPlane(self._transmit, lambda: self.network.now)
         self._reading = 0
         self.role = self._make_role(self.disk)
@@ -54,6 +60,7 @@ class Host:
     def crash(self) -> None:
         """Off, from one moment to the next."""
         self.up = False
+        self.network.rewire()
         self._timer += 1
 
     def stop(self) -> None:
@@ -64,6 +71,7 @@ class Host:
     def attach(self, *interfaces: Interface) -> None:
         """The host is attached like this from now on."""
         self.underlay = Underlay(interfaces)
+        self.network.rewire()
         if self.up:
             self._tell_underlay()
 
@@ -96,6 +104,18 @@ class Host:
             if attachment is not None and attachment.address == address:
                 return one
         return None
+
+    def addresses(self) -> list[Address]:
+        """Every address of an interface that is up."""
+        attachments = [one.attachment(version) for one in self.underlay.interfaces for version in (4, 6)]
+        return [attachment.address for attachment in attachments if attachment is not None]
+
+    def forget(self) -> None:
+        """What was told and delivered up to now is of no interest any more."""
+        self.events.clear()
+        self.dataplane.delivered.clear()
+        self.dataplane.rejected.clear()
+        self.dataplane.native.clear()
 
     # --- To look at ---------------------------------------------------------------------------------------------------
 
@@ -207,3 +227,6 @@ class Host:
     def _time_out(self) -> None:
         self._tell_traffic()
         self.role.handle_timeout(self.network.now)
+        timeout = self.role.poll_timeout()
+        self._overdue = self._overdue + 1 if timeout is not None and timeout.at <= self.network.now else 0
+        assert self._overdue < OVERDUE_MAX, f"{self.name}: {timeout}: it stays due whatever is done"

@@ -2,11 +2,15 @@
 
 Everything random comes from one seeded generator and everything happens in the order of one queue, so a run is a
 function of its seed. What is sent stands in `sent`, so that a story can say that nobody else could have done it.
+
+A datagram passes the sender's link upwards, the middle and the receiver's link downwards: each of them may lose it,
+make two of it and delay it.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -19,6 +23,8 @@ from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.message import decode
+
+from . import seeds
 
 if TYPE_CHECKING:
     from .host import Host
@@ -41,6 +47,14 @@ class Conditions:
     delay: float = 0.005
     jitter: float = 0.0
     lateness: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What connects an address to the middle: `up` is the way from the host, `down` the way to it."""
+
+    up: Conditions
+    down: Conditions
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +100,27 @@ class Frame:
 
 @dataclass
 class Network:
-    """The hosts and what is on its way between them; `lose` picks frames that never arrive."""
+    """The hosts and what is on its way between them.
+
+    `conditions` are those of the middle, `links` those of the last miles that have any, by address. `lose` picks frames
+    that never arrive and `watch` sees every frame. `memory` is how many of the newest frames are kept, None for all.
+    """
 
     seed: int = 1
     conditions: Conditions = field(default_factory=Conditions)
     now: Seconds = Seconds(1000.0)
+    memory: int | None = None
 
     def __post_init__(self) -> None:
+        self.seed = seeds.choose(self.seed)
         self.random = Random(self.seed)
         self.hosts: list[Host] = []
-        self.sent: list[Frame] = []
-        self.lost: list[Frame] = []
+        self.links: dict[Address, Link] = {}
+        self.sent: list[Frame] | deque[Frame] = [] if self.memory is None else deque(maxlen=self.memory)
+        self.lost: list[Frame] | deque[Frame] = [] if self.memory is None else deque(maxlen=self.memory)
         self.lose: Callable[[Frame], bool] = lambda frame: False
+        self.watch: Callable[[Frame], None] = lambda frame: None
+        self._owners: dict[Address, Host] | None = None
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._serial = 0
 
@@ -113,18 +136,28 @@ class Network:
     def carry(self, frame: Frame) -> None:
         """Take a frame from its sender."""
         self.sent.append(frame)
-        copies = 1 + (self.random.random() < self.conditions.duplication)
-        for _ in range(copies):
-            delay = self.conditions.delay + self.random.random() * self.conditions.jitter
-            unlucky = self.random.random() < self.conditions.loss
-            if self.lose(frame) or unlucky:
+        self.watch(frame)
+        delays = [0.0]
+        for segment in self._path(frame):
+            delays = [longer for delay in delays for longer in self._pass(frame, segment, delay)]
+        for delay in delays:
+            if self.lose(frame):
                 self.lost.append(frame)
             else:
                 self.after(delay, lambda: self._arrive(frame))
 
     def owner(self, address: Address) -> Host | None:
         """The host that has this address now."""
-        return next((host for host in self.hosts if host.up and host.interface_of(address)), None)
+        if self._owners is None:
+            self._owners = {}
+            for host in self.hosts:
+                for one in host.addresses() if host.up else ():
+                    self._owners.setdefault(one, host)
+        return self._owners.get(address)
+
+    def rewire(self) -> None:
+        """A host is up or down now, or attached elsewhere."""
+        self._owners = None
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -158,6 +191,22 @@ class Network:
             self.now = Seconds(when)
             action()
         raise AssertionError(f"more than {MAX_STEPS} steps")
+
+    def _path(self, frame: Frame) -> list[Conditions]:
+        up, down = self.links.get(frame.source.address), self.links.get(frame.destination.address)
+        return [self.conditions, *([up.up] if up else []), *([down.down] if down else [])]
+
+    def _pass(self, frame: Frame, conditions: Conditions, delay: float) -> list[float]:
+        """The delays of the copies that come out of one part of the way."""
+        copies = 1 + (self.random.random() < conditions.duplication)
+        delays = []
+        for _ in range(copies):
+            longer = delay + conditions.delay + self.random.random() * conditions.jitter
+            if self.random.random() < conditions.loss:
+                self.lost.append(frame)
+            else:
+                delays.append(longer)
+        return delays
 
     def _arrive(self, frame: Frame) -> None:
         host = self.owner(frame.destination.address)

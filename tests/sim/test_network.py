@@ -11,9 +11,10 @@ from lispfast.model.addresses import Eid, EidPrefix, Endpoint
 from lispfast.model.errors import DataPlaneError
 from lispfast.model.forwarding import Encapsulate, ForwardingLocator, Miss, Reject, Resolve, SourceRloc, Transaction
 from lispfast.model.underlay import Underlay
+from tests.sim import seeds
 from tests.sim.dataplane import PUNT_AGE, STAGE_AGE, STAGE_PACKETS, SlowDataPlane
 from tests.sim.host import Host, interface
-from tests.sim.network import Conditions, Network, Packet
+from tests.sim.network import Conditions, Link, Network, Packet
 
 HERE, THERE = ip_address("10.0.0.1"), ip_address("10.0.0.2")
 ALL = EidPrefix.parse("0.0.0.0/0")
@@ -101,6 +102,47 @@ def test_what_conditions_do():
     assert len(got) > len(set(got))
     assert got != sorted(got)
     assert 400 < len(got) < 560
+
+
+def test_a_link_is_as_bad_as_it_is_in_each_direction():
+    network, one, two = pair(Conditions(delay=0.01))
+    calm = Conditions(delay=0.1)
+    network.links[ip_address("192.0.2.1")] = Link(up=calm, down=Conditions(loss=1.0))
+    network.links[ip_address("192.0.2.2")] = Link(up=Conditions(duplication=1.0, delay=0), down=calm)
+    say(one, "up and down", "192.0.2.2")
+    say(one, "by another link", "192.0.2.2", source=ip_address("192.0.2.9"))
+    say(two, "lost", "192.0.2.1")
+    say(two, "twice", "192.0.2.9")
+    network.run(1)
+    assert [(round(at - 1000, 3), datagram.payload) for at, datagram in two.role.came] == [
+        (0.11, b"by another link"),
+        (0.21, b"up and down"),
+    ]
+    assert heard(one) == ["twice", "twice"]
+    assert len(network.lost) == 2, "both copies"
+
+
+def test_only_the_newest_frames_are_kept_where_that_is_wanted():
+    network = Network(memory=3)
+    one = Host(network, "one", lambda disk: Listener())
+    one.attach(interface("eth0", "192.0.2.1"))
+    one.start()
+    watched = []
+    network.watch = watched.append
+    for text in "abcde":
+        say(one, text)
+    network.run(1)
+    assert [frame.content for frame in network.sent] == [b"c", b"d", b"e"]
+    assert len(network.lost) == 3
+    assert len(watched) == 5
+
+
+def test_a_seed_from_outside_goes_before_the_tests(monkeypatch):
+    assert Network(7).seed == 7
+    monkeypatch.setenv("LISPFAST_SEED", "12")
+    assert Network(7).seed == 12
+    assert Network(7).random.random() == Network(8).random.random()
+    assert seeds.how_to_replay("t") == "LISPFAST_SEED=12 ./run test 't'"
 
 
 def test_who_has_left_hears_nothing():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 
 from lispfast.control.map_server import MapServer
@@ -44,6 +45,7 @@ class World:
     """Nodes that are not started yet; `server` is there from the beginning.
 
     `sites` are EID-prefixes whose more-specifics may be registered; without any, each EID-prefix is a site of its own.
+    `node_settings` and `server_settings` are fields of their `Settings` that are to be others than usual.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class World:
         server: str = SERVER_V4,
         iid: int = 0,
         sites: tuple[str, ...] = (),
+        node_settings: Mapping[str, object] | None = None,
+        server_settings: Mapping[str, object] | None = None,
     ) -> None:
         self.network = Network(seed, conditions or Conditions())
         self.proxy_reply = proxy_reply
@@ -66,8 +70,9 @@ class World:
         self.wall_clock = 0.0  # seconds that the clock of every node is ahead of the network's time
         eids = [f"{v4}/32" for v4 in (PHONE_V4, LAPTOP_V4)] + [f"{v6}/128" for v6 in (PHONE_V6, LAPTOP_V6)]
         allowed = tuple(Site(EidPrefix.parse(prefix, iid), KEY, bool(sites)) for prefix in sites or eids)
-        settings = Settings(Mode.MS, sites=allowed)
-        self.server = Host(self.network, "server", lambda disk: MapServer(settings, self._nonces(), dict(disk)))
+        settings = replace(Settings(Mode.MS, sites=allowed), **(server_settings or {}))  # type: ignore[arg-type]
+        self.node_settings = dict(node_settings or {})
+        self.server = Host(self.network, "server", lambda disk: MapServer(settings, nonces(self.network), dict(disk)))
         self.server.attach(interface("eth0", SERVER_V4, SERVER_V6))
         self.server.start()
         self.phone = self.node("phone", PHONE_V4, PHONE_V6, ("wlan0", "wwan0"))
@@ -87,13 +92,8 @@ class World:
             proxy_etrs=self.proxy_etrs,
             probing=self.probing,
         )
-
-        def make(disk: dict[str, int]) -> MobileNode:
-            clock = int((self.network.now + self.wall_clock) * 1e9)
-            first = max(disk.get(REGISTER_NONCE, 0) + 1, clock)
-            return MobileNode(settings, self._nonces(), first)
-
-        return Host(self.network, name, make)
+        settings = replace(settings, **self.node_settings)  # type: ignore[arg-type]
+        return mobile_node(self.network, name, settings, lambda: self.wall_clock)
 
     def boot(self, phone: str = WIFI, laptop: str = OFFICE) -> None:
         """Phone on Wi-Fi, laptop at the office, both registered."""
@@ -136,8 +136,21 @@ class World:
         self.converse(1, start=TALKED)
         self.network.run_until(lambda: TALKED in self.phone.serials and TALKED in self.laptop.serials, within=60)
 
-    def _nonces(self) -> Callable[[], Nonce]:
-        return lambda: Nonce(self.network.random.getrandbits(64))
+
+def mobile_node(network: Network, name: str, settings: Settings, wall_clock: Callable[[], float] = lambda: 0.0) -> Host:
+    """A whole mobile node; `wall_clock` is how many seconds its clock is ahead of the network's time when it boots."""
+
+    def make(disk: dict[str, int]) -> MobileNode:
+        clock = int((network.now + wall_clock()) * 1e9)
+        first = max(disk.get(REGISTER_NONCE, 0) + 1, clock)
+        return MobileNode(settings, nonces(network), first)
+
+    return Host(network, name, make)
+
+
+def nonces(network: Network) -> Callable[[], Nonce]:
+    """Unpredictable to the roles, and a function of the seed."""
+    return lambda: Nonce(network.random.getrandbits(64))
 
 
 def wlan(address: str = WIFI, up: bool = True) -> Interface:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from lispfast.model.addresses import DATA_PORT, Address, Eid, EidPrefix
+from lispfast.model.addresses import DATA_PORT, Address, EidPrefix
 from lispfast.model.errors import HostError
-from lispfast.model.forwarding import PrefixTraffic, Punt, SourceRloc, Traffic, Transaction, Verdict
+from lispfast.model.forwarding import LocalPrefix, PrefixTraffic, Punt, SourceRloc, Traffic, Transaction, Verdict
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
 from lispfast.model.units import InstanceId
@@ -41,8 +41,8 @@ class DataPlane(Protocol):
         A prefix keeps its number, so one that stands all the while comes once, whatever is committed in between.
         """
 
-    def local(self) -> tuple[Eid, ...]:
-        """Our own EIDs."""
+    def local(self) -> tuple[LocalPrefix, ...]:
+        """Our own EID-prefixes."""
 
     def sources(self) -> tuple[SourceRloc, ...]:
         """The source slots that are not empty."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from ipaddress import ip_address
 
-from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import DataPlaneError
 from lispfast.model.forwarding import (
@@ -20,6 +20,8 @@ from lispfast.model.forwarding import (
     Encapsulate,
     EncapsulateSet,
     ForwardingLocator,
+    InnerTunnel,
+    LocalPrefix,
     Native,
     Reject,
     Resolve,
@@ -33,6 +35,7 @@ from lispfast.model.forwarding import (
 LOCATORS_MAX = 255  # RFC 9301 section 5.4: Locator Count has 8 bits
 HEADER_BYTES = 8  # RFC 9300 section 5.1
 INSTANCE_ID_MAX = (1 << 24) - 1  # RFC 9300 section 5.3
+MAP_VERSION_MAX = (1 << 12) - 1  # RFC 9302 section 5
 
 # --- Ours: the layout -------------------------------------------------------------------------------------------------
 
@@ -45,10 +48,11 @@ Buffer = bytes | bytearray | memoryview
 HEADER = struct.Struct("<4sHHIIIIII")
 SET = struct.Struct("<IHH")
 LOCATOR = struct.Struct("<16sBBBB8sHH")
+TUNNEL = struct.Struct("<16sBBBx8sH2x")
 PUT = struct.Struct("<16sIBBBBI4x")
 WITHDRAWAL = struct.Struct("<16sIBB2x")
 SOURCE = struct.Struct("<16sBB2xI")
-LOCAL = struct.Struct("<16sIB3x")
+LOCAL = struct.Struct("<16sIBBH")
 SET_WITHDRAWAL = struct.Struct("<I4x")
 
 ADDRESS_BYTES = {4: 4, 6: 16}
@@ -95,12 +99,15 @@ class Packer:
         self._set_withdrawals = bytearray()
         self._flags = 0
 
-    def add_set(self, locators: Sequence[bytes], set_id: int = 0) -> int:
-        """Locators as pack_locator makes them, for this transaction alone without an id; what a put names them by."""
+    def add_set(self, locators: Sequence[bytes], set_id: int = 0, tunnels: Sequence[bytes] = ()) -> int:
+        """Locators as pack_locator makes them, for this transaction alone without an id; what a put names them by.
+
+        `tunnels` are those that packets enter first, as pack_tunnel makes them, by the rising place of their locator.
+        """
         place, self._set_count = self._set_count, self._set_count + 1
-        self._sets += SET.pack(set_id, len(locators), 0)
-        for locator in locators:
-            self._sets += locator
+        self._sets += SET.pack(set_id, len(locators), len(tunnels))
+        for record in (*locators, *tunnels):
+            self._sets += record
         return set_id or OWN_SET | place
 
     def add_put(
@@ -121,13 +128,14 @@ class Packer:
         self._sources += SOURCE.pack(packed, version, slot, ifindex)
 
     def replace_locals(self) -> None:
-        """Our own EIDs are those that add_local names from now on, and no others."""
+        """Our own EID-prefixes are those that add_local names from now on, and no others."""
         self._flags |= LOCALS_REPLACED
 
-    def add_local(self, version: int, address: int, iid: int) -> None:
-        """One of our own EIDs."""
+    def add_local(self, version: int, network: int, length: int, iid: int, map_version: int = 0) -> None:
+        """One of our own EID-prefixes."""
         self.replace_locals()
-        self._locals += LOCAL.pack(address.to_bytes(ADDRESS_BYTES[version], "big"), iid, version)
+        packed = network.to_bytes(ADDRESS_BYTES[version], "big")
+        self._locals += LOCAL.pack(packed, iid, version, length, map_version)
 
     def add_set_withdrawal(self, set_id: int) -> None:
         """Remove a locator-set."""
@@ -153,7 +161,7 @@ def pack(transaction: Transaction) -> bytes:
     packer = Packer()
     for one in transaction.sets:
         name = f"locator-set {_checked_id(one.id)}"
-        packer.add_set(_locators(name, one.locators), one.id)
+        packer.add_set(_locators(name, one.locators), one.id, _tunnels(one.locators))
     own: dict[bytes, int] = {}
     for prefix, verdict in transaction.put:
         _put(packer, own, prefix, verdict)
@@ -164,8 +172,8 @@ def pack(transaction: Transaction) -> bytes:
             raise DataPlaneError(f"{prefix}: no such instance-ID") from None
     if transaction.local is not None:
         packer.replace_locals()
-        for eid in transaction.local:
-            _local(packer, eid)
+        for own_prefix in transaction.local:
+            _local(packer, own_prefix)
     for source in transaction.sources:
         _source(packer, source)
     for set_id in transaction.withdraw_sets:
@@ -196,6 +204,18 @@ def pack_locator(locator: ForwardingLocator) -> bytes:
         raise DataPlaneError(f"locator {locator.address}: slot, priority or weight out of range") from None
 
 
+def pack_tunnel(place: int, tunnel: InnerTunnel) -> bytes:
+    """The record of what is inside of the locator in this place; DataPlaneError names what does not fit its field."""
+    if len(tunnel.header) != HEADER_BYTES or not 0 < tunnel.port < 65536 or not 0 <= tunnel.slot < 256:
+        raise DataPlaneError(f"tunnel to {tunnel.address}: header, port or slot out of range")
+    return TUNNEL.pack(tunnel.address.packed, tunnel.address.version, tunnel.slot, place, tunnel.header, tunnel.port)
+
+
+def _tunnels(locators: tuple[ForwardingLocator, ...]) -> list[bytes]:
+    inside = ((place, locator.inside) for place, locator in enumerate(locators))
+    return [pack_tunnel(place, tunnel) for place, tunnel in inside if tunnel is not None]
+
+
 def _locators(name: str | EidPrefix, locators: tuple[ForwardingLocator, ...]) -> list[bytes]:
     if len(locators) > LOCATORS_MAX:
         raise DataPlaneError(f"{name}: more than {LOCATORS_MAX} locators")
@@ -206,10 +226,10 @@ def _put(packer: Packer, own: dict[bytes, int], prefix: EidPrefix, verdict: Verd
     """`own` are the transaction's own sets so far: prefixes with the same locators share one."""
     kind, code, name = _kind(verdict), 0, 0
     if isinstance(verdict, Encapsulate):
-        locators = _locators(prefix, verdict.locators)
-        key = b"".join(locators)
+        locators, tunnels = _locators(prefix, verdict.locators), _tunnels(verdict.locators)
+        key = b"".join((len(locators).to_bytes(), *locators, *tunnels))
         if locators and key not in own:
-            own[key] = packer.add_set(locators)
+            own[key] = packer.add_set(locators, tunnels=tunnels)
         name = own.get(key, 0)
     elif isinstance(verdict, EncapsulateSet):
         name = _checked_id(verdict.id)
@@ -236,10 +256,11 @@ def _kind(verdict: Verdict | EncapsulateSet) -> Kind:
     raise DataPlaneError(f"no verdict: {verdict!r}")
 
 
-def _local(packer: Packer, eid: Eid) -> None:
-    if not 0 <= eid.iid <= INSTANCE_ID_MAX:
-        raise DataPlaneError(f"local EID {eid}: no such instance-ID")
-    packer.add_local(eid.address.version, int(eid.address), eid.iid)
+def _local(packer: Packer, own: LocalPrefix) -> None:
+    prefix = own.prefix
+    if not 0 <= prefix.iid <= INSTANCE_ID_MAX or not 0 <= own.version <= MAP_VERSION_MAX:
+        raise DataPlaneError(f"local EID {own}: no such instance-ID or Map-Version")
+    packer.add_local(prefix.version, int(prefix.network.network_address), prefix.length, prefix.iid, own.version)
 
 
 def _source(packer: Packer, source: SourceRloc) -> None:
@@ -276,8 +297,7 @@ def name_item(buffer: Buffer, part: Part, item: int) -> str:
     if part is Part.WITHDRAW:
         return _prefix(*WITHDRAWAL.unpack_from(data, at + item * WITHDRAWAL.size))
     if part is Part.LOCAL:
-        packed, iid, version = LOCAL.unpack_from(data, at + item * LOCAL.size)
-        return f"local EID {Eid(ip_address(packed[: ADDRESS_BYTES[version]]), iid)}"
+        return f"local EID {_prefix(*LOCAL.unpack_from(data, at + item * LOCAL.size)[:4])}"
     if part is Part.SOURCE:
         return f"source slot {SOURCE.unpack_from(data, at + item * SOURCE.size)[2]}"
     return f"locator-set {SET_WITHDRAWAL.unpack_from(data, at + item * SET_WITHDRAWAL.size)[0]}"
@@ -288,7 +308,7 @@ def _start(data: memoryview, part: Part) -> int:
     sets, puts, withdrawals, sources, locals_, _ = HEADER.unpack_from(data)[3:]
     at = HEADER.size
     for _ in range(sets):
-        at += SET.size + SET.unpack_from(data, at)[1] * LOCATOR.size
+        at = _set_end(data, at)
     sizes = {
         Part.PUT: puts * PUT.size,
         Part.WITHDRAW: withdrawals * WITHDRAWAL.size,
@@ -303,11 +323,17 @@ def _start(data: memoryview, part: Part) -> int:
     return at
 
 
+def _set_end(data: memoryview, at: int) -> int:
+    """Where the set that begins at `at` ends."""
+    _, locators, tunnels = SET.unpack_from(data, at)
+    return at + SET.size + int(locators) * LOCATOR.size + int(tunnels) * TUNNEL.size
+
+
 def _name_set(data: memoryview, item: int) -> str:
     """Its id; the first prefix that it is for where it has none."""
     at = HEADER.size
     for _ in range(item):
-        at += SET.size + SET.unpack_from(data, at)[1] * LOCATOR.size
+        at = _set_end(data, at)
     set_id = SET.unpack_from(data, at)[0]
     if set_id:
         return f"locator-set {set_id}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lispfast.control.forwarding import local_eids
+from lispfast.control.forwarding import local_prefixes
 from lispfast.control.mobility import SLOTS
-from lispfast.model.addresses import Eid, EidPrefix
-from lispfast.model.forwarding import SourceRloc, Verdict
+from lispfast.model.addresses import EidPrefix
+from lispfast.model.forwarding import LocalPrefix, SourceRloc, Verdict
 
 if TYPE_CHECKING:
     from lispfast.control.mobile_node import MobileNode
@@ -42,9 +42,9 @@ class Authority:
         """The same object as long as the prefix has stood without a break and with the same mapping."""
         return self._node.cache.get(prefix)
 
-    def local(self) -> tuple[Eid, ...]:
-        """Our own EIDs."""
-        return local_eids(self._node.settings)
+    def local(self) -> tuple[LocalPrefix, ...]:
+        """Our own EID-prefixes."""
+        return local_prefixes(self._node.settings)
 
     def sources(self) -> tuple[SourceRloc, ...]:
         """The source slots that are not to be empty."""

@@ -7,16 +7,25 @@ from collections.abc import Iterable
 from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.outbox import Outbox
 from lispfast.control.policy import Outlook, native, verdict
-from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Encapsulate, PrefixTraffic, Reject, Resolve, Traffic, Transaction, Verdict
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.forwarding import (
+    Encapsulate,
+    LocalPrefix,
+    PrefixTraffic,
+    Reject,
+    Resolve,
+    Traffic,
+    Transaction,
+    Verdict,
+)
 from lispfast.model.settings import Settings
 
 UNUSED = PrefixTraffic(0, 0, 0, None)
 
 
-def local_eids(settings: Settings) -> tuple[Eid, ...]:
-    """Our own EIDs: the address of each database-mapping."""
-    return tuple(Eid(entry.prefix.network.network_address, entry.prefix.iid) for entry in settings.database)
+def local_prefixes(settings: Settings) -> tuple[LocalPrefix, ...]:
+    """Our own EID-prefixes: that of each database-mapping, a mobile node's a host's."""
+    return tuple(LocalPrefix(entry.prefix, entry.version) for entry in settings.database)
 
 
 class ForwardingTable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lispfast.control import mobile_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
-from lispfast.control.forwarding import ForwardingTable, local_eids
+from lispfast.control.forwarding import ForwardingTable, local_prefixes
 from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
@@ -72,7 +72,7 @@ class MobileNode:
         self._running = True
         self.started = now
         self.registrar.start(now)
-        self.outbox.commit(Transaction(local=local_eids(self.settings)))
+        self.outbox.commit(Transaction(local=local_prefixes(self.settings)))
         self.table.touch_all()
         self.prober.handle_cache(now)
         self._flush(now)

@@ -117,12 +117,27 @@ class SourceRloc:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalPrefix:
+    """An EID-prefix of ours: packets from it go out, packets to it come in.
+
+    `version` is its Map-Version (RFC 9302), 0 for none: a packet that speaks of another is to be judged by it.
+    """
+
+    prefix: EidPrefix
+    version: int = 0
+
+    def __str__(self) -> str:
+        host = self.prefix.length == self.prefix.network.max_prefixlen
+        return str(Eid(self.prefix.network.network_address, self.prefix.iid) if host else self.prefix)
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
     """A change of the shared table: a reader sees all of it or none.
 
     `put` sets or replaces the verdict of a prefix, `withdraw` removes prefixes (one that is not there is an error),
-    `local` replaces the set of our own EIDs when it is not None, `sources` stores source-RLOC slots. A prefix stands in
-    `put` and `withdraw` together at most once.
+    `local` replaces the set of our own EID-prefixes when it is not None, `sources` stores source-RLOC slots. A prefix
+    stands in `put` and `withdraw` together at most once.
 
     `sets` sets or replaces the locators of locator-sets, which `put` may name at once; `withdraw_sets` removes some. To
     name a set that is not there is an error, and so is to remove one that a prefix still names after the transaction.
@@ -130,7 +145,7 @@ class Transaction:
 
     put: tuple[tuple[EidPrefix, Verdict | EncapsulateSet], ...] = ()
     withdraw: tuple[EidPrefix, ...] = ()
-    local: tuple[Eid, ...] | None = None
+    local: tuple[LocalPrefix, ...] | None = None
     sources: tuple[SourceRloc, ...] = ()
     sets: tuple[LocatorSet, ...] = ()
     withdraw_sets: tuple[int, ...] = ()

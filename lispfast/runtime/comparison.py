@@ -1,9 +1,9 @@
 """Compares the data plane's table with what it should hold, in steps between which both may change.
 
 First every prefix that is to stand there is looked up as the workers look it up; then the rows of the table are walked
-for those that nobody wants; our own EIDs and the source slots are compared at the end. Both sides of a comparison are
-read in one step, and a prefix that differs is looked at once more in a later step before it counts. So nothing is
-remembered but what is in doubt, and a million prefixes need no more.
+for those that nobody wants; our own EID-prefixes and the source slots are compared at the end. Both sides of a
+comparison are read in one step, and a prefix that differs is looked at once more in a later step before it counts. So
+nothing is remembered but what is in doubt, and a million prefixes need no more.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import partial
 from itertools import islice
 from typing import Protocol
 
-from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Encapsulate, PrefixTraffic, SourceRloc, Verdict
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.forwarding import Encapsulate, LocalPrefix, PrefixTraffic, SourceRloc, Verdict
 from lispfast.model.units import InstanceId
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -25,10 +25,10 @@ SLICE = 128  # prefixes a step: 2 to 4 ms of the control thread
 TRIES = 16  # addresses from either end of a prefix, for one that no more-specific catches
 MAX_HIDDEN = 65_536  # prefixes without such an address that are remembered until the rows are walked
 
-Subject = EidPrefix | Eid | int
-"""What may differ: a prefix, whether an EID is our own, what a source slot holds."""
+Subject = EidPrefix | LocalPrefix | int
+"""What may differ: a prefix, whether one is our own, what a source slot holds."""
 
-Side = Verdict | Eid | SourceRloc | None
+Side = Verdict | LocalPrefix | SourceRloc | None
 Row = tuple[int, EidPrefix, Verdict, PrefixTraffic]
 
 
@@ -44,8 +44,8 @@ class Table(Protocol):
     def lookup(self, address: Address, iid: InstanceId) -> tuple[EidPrefix, Verdict] | None:
         """The longest match, found as the workers find it."""
 
-    def local(self) -> tuple[Eid, ...]:
-        """Our own EIDs."""
+    def local(self) -> tuple[LocalPrefix, ...]:
+        """Our own EID-prefixes."""
 
     def sources(self) -> tuple[SourceRloc, ...]:
         """The source slots that are not empty."""
@@ -63,8 +63,8 @@ class Authority(Protocol):
     def tenure(self, prefix: EidPrefix) -> object:
         """The same object as long as the prefix has stood without a break."""
 
-    def local(self) -> tuple[Eid, ...]:
-        """What are to be our own EIDs."""
+    def local(self) -> tuple[LocalPrefix, ...]:
+        """What are to be our own EID-prefixes."""
 
     def sources(self) -> tuple[SourceRloc, ...]:
         """The source slots that are not to be empty."""
@@ -153,8 +153,8 @@ class Comparison:
 
     def _compare_whole(self) -> list[Difference]:
         """What is small enough to be compared in one step, in which it does not change."""
-        wanted: dict[Subject, Side] = {eid: eid for eid in self._authority.local()}
-        found: dict[Subject, Side] = {eid: eid for eid in self._table.local()}
+        wanted: dict[Subject, Side] = {own: own for own in self._authority.local()}
+        found: dict[Subject, Side] = {own: own for own in self._table.local()}
         wanted.update((source.slot, source) for source in self._authority.sources())
         found.update((source.slot, source) for source in self._table.sources())
         subjects = [*wanted, *(subject for subject in found if subject not in wanted)]

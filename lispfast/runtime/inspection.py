@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import (
     Drop,
     Encapsulate,
     ForwardingLocator,
+    InnerTunnel,
+    LocalPrefix,
     Native,
     PrefixTraffic,
     Reject,
@@ -55,7 +57,9 @@ class Inspector:
         An entry has `eid_prefix`, the keys of a verdict, `packets_out`, `bytes_out`, `packets_in`, `bytes_in` (inner
         ones), `drops`, and `idle`, seconds since the last packet out, None for never. A verdict has `action`, for
         reject `code`, and `locators` with `address`, `source` (None: its slot is empty), `slot`, `priority`, `weight`,
-        `encapsulation`, `port`, `mtu` and `header`, 8 bytes in hexadecimal. A source has `slot`, `address`, `ifindex`.
+        `encapsulation`, `port`, `mtu` and `header`, 8 bytes in hexadecimal; one that is reached by a tunnel inside of
+        another has `inside` with `address`, `source`, `slot`, `port`, `header`. A local EID is a host's or a prefix. A
+        source has `slot`, `address`, `ifindex`.
         """
         count = 0
         for rows in slices(self._table):
@@ -64,7 +68,7 @@ class Inspector:
             yield {"entries": [_entry(prefix, verdict, use, sources) for _, prefix, verdict, use in rows]}
         return {
             "prefixes": count,
-            "local_eids": [str(eid) for eid in self._table.local()],
+            "local_eids": [str(own) for own in self._table.local()],
             "sources": [{"slot": source.slot, **_source(source)} for source in self._table.sources()],
         }
 
@@ -73,8 +77,8 @@ class Inspector:
         `unsure` (see comparison.py).
 
         A difference has what differs, `eid_prefix`, `local_eid` or `source_slot`, then `kind` (`missing`, `stray` or
-        `differs`), `wanted` and `found`: None where there is nothing, else a verdict, of a local EID `eid`, of a slot
-        `address` and `ifindex`.
+        `differs`), `wanted` and `found`: None where there is nothing, else a verdict, of a local EID `eid` and
+        `map_version`, of a slot `address` and `ifindex`.
         """
         run, total = Comparison(self._authority, self._table), 0
         for differences in run.steps():
@@ -119,7 +123,7 @@ def _subject(subject: Subject) -> View:
     match subject:
         case EidPrefix():
             return {"eid_prefix": str(subject)}
-        case Eid():
+        case LocalPrefix():
             return {"local_eid": str(subject)}
         case int():
             return {"source_slot": subject}
@@ -129,8 +133,8 @@ def _side(side: Side, sources: Sources) -> View | None:
     match side:
         case None:
             return None
-        case Eid():
-            return {"eid": str(side)}
+        case LocalPrefix():
+            return {"eid": str(side), "map_version": side.version}
         case SourceRloc():
             return _source(side)
     return _verdict(side, sources)
@@ -145,10 +149,10 @@ def _verdict(verdict: Verdict, sources: Sources) -> View:
 
 
 def _locator(locator: ForwardingLocator, sources: Sources) -> View:
-    source = sources.get(locator.slot)
+    inside: View = {} if locator.inside is None else {"inside": _tunnel(locator.inside, sources)}
     return {
         "address": str(locator.address),
-        "source": None if source is None else str(source),
+        "source": _slot(locator.slot, sources),
         "slot": locator.slot,
         "priority": locator.priority,
         "weight": locator.weight,
@@ -156,7 +160,23 @@ def _locator(locator: ForwardingLocator, sources: Sources) -> View:
         "port": locator.port,
         "mtu": locator.mtu,
         "header": locator.header.hex(),
+        **inside,
     }
+
+
+def _tunnel(tunnel: InnerTunnel, sources: Sources) -> View:
+    return {
+        "address": str(tunnel.address),
+        "source": _slot(tunnel.slot, sources),
+        "slot": tunnel.slot,
+        "port": tunnel.port,
+        "header": tunnel.header.hex(),
+    }
+
+
+def _slot(slot: int, sources: Sources) -> str | None:
+    source = sources.get(slot)
+    return None if source is None else str(source)
 
 
 def _source(source: SourceRloc) -> View:

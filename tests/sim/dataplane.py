@@ -67,14 +67,14 @@ class SlowDataPlane:
 
     def send(self, packet: Packet) -> None:
         """A packet of a local application."""
-        if Eid(packet.source, InstanceId(packet.iid)) not in self.table.local:
+        if self.table.ours(Eid(packet.source, InstanceId(packet.iid))) is None:
             self.drops["inner-source"] += 1
         else:
             self._forward(packet, self.clock())
 
     def receive(self, packet: Packet, source: Endpoint) -> None:
         """An encapsulated packet came."""
-        if Eid(packet.destination, InstanceId(packet.iid)) not in self.table.local:
+        if self.table.ours(Eid(packet.destination, InstanceId(packet.iid))) is None:
             self.drops["not-our-eid"] += 1
             return
         self._outer[source.address] = self.clock()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import DataPlaneError
-from lispfast.model.forwarding import SOURCE_SLOTS, Encapsulate, SourceRloc, Transaction, Verdict
+from lispfast.model.forwarding import SOURCE_SLOTS, Encapsulate, LocalPrefix, SourceRloc, Transaction, Verdict
 
 INSTANCE_BIT = 0x08
 FLAGS = {Encapsulation.LISP: 0, Encapsulation.LISP_GPE: 0x04, Encapsulation.VXLAN_GPE: 0x04}
@@ -14,12 +14,12 @@ MIN_MTU = {4: 576, 6: 1280}
 
 
 class Table:
-    """Verdicts by EID-prefix, the source-RLOC slots and our own EIDs."""
+    """Verdicts by EID-prefix, the source-RLOC slots and our own EID-prefixes."""
 
     def __init__(self) -> None:
         self.verdicts: dict[EidPrefix, Verdict] = {}
         self.sources: dict[int, SourceRloc] = {}
-        self.local: tuple[Eid, ...] = ()
+        self.local: tuple[LocalPrefix, ...] = ()
 
     def commit(self, transaction: Transaction) -> None:
         """Apply all of it or none; DataPlaneError for what no role of ours is to ask for."""
@@ -29,6 +29,11 @@ class Table:
         self.verdicts.update(transaction.put)
         self.local = self.local if transaction.local is None else transaction.local
         self.sources.update({store.slot: store for store in transaction.sources})
+
+    def ours(self, eid: Eid) -> LocalPrefix | None:
+        """The longest of our own EID-prefixes that holds the EID."""
+        covering = [own for own in self.local if own.prefix.contains(eid)]
+        return max(covering, key=lambda own: own.prefix.length, default=None)
 
     def match(self, eid: Eid) -> tuple[EidPrefix, Verdict] | None:
         """The longest prefix that holds the EID, with its verdict."""

@@ -9,7 +9,16 @@ import pytest
 from lispfast.control.effects import Send
 from lispfast.model.addresses import Eid, EidPrefix, Endpoint
 from lispfast.model.errors import DataPlaneError
-from lispfast.model.forwarding import Encapsulate, ForwardingLocator, Miss, Reject, Resolve, SourceRloc, Transaction
+from lispfast.model.forwarding import (
+    Encapsulate,
+    ForwardingLocator,
+    LocalPrefix,
+    Miss,
+    Reject,
+    Resolve,
+    SourceRloc,
+    Transaction,
+)
 from lispfast.model.underlay import Underlay
 from tests.sim import seeds
 from tests.sim.dataplane import PUNT_AGE, STAGE_AGE, STAGE_PACKETS, SlowDataPlane
@@ -171,7 +180,7 @@ class Plane:
         self.plane.commit(
             Transaction(
                 put=((ALL, Resolve()),),
-                local=(Eid(HERE),),
+                local=(LocalPrefix(Eid(HERE).prefix),),
                 sources=(SourceRloc(0, ip_address("192.0.2.1")),),
             )
         )

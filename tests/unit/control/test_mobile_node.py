@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lispfast.control.effects import Datagram
 from lispfast.model.addresses import Eid, EidPrefix, Endpoint
 from lispfast.model.encapsulation import Encapsulation
-from lispfast.model.forwarding import Encapsulate, Miss, PrefixTraffic, Reject, Resolve, Traffic
+from lispfast.model.forwarding import Encapsulate, LocalPrefix, Miss, PrefixTraffic, Reject, Resolve, Traffic
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Forwarding, ProxyEtr
 from lispfast.model.underlay import Underlay
@@ -51,7 +51,7 @@ PETR = ip_address("192.0.2.50")
 
 def test_the_start_tells_the_data_plane_our_eids_and_a_default_for_each_family():
     bench = Bench()
-    assert bench.table.local == (Eid(EID), Eid(EID_V6))
+    assert bench.table.local == (LocalPrefix(Eid(EID).prefix), LocalPrefix(Eid(EID_V6).prefix))
     assert bench.table.verdicts == {EidPrefix.parse("0.0.0.0/0"): Resolve(), EidPrefix.parse("::/0"): Resolve()}
 
 

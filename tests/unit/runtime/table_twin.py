@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Encapsulate, ForwardingLocator, PrefixTraffic, SourceRloc, Verdict
+from lispfast.model.forwarding import Encapsulate, ForwardingLocator, LocalPrefix, PrefixTraffic, SourceRloc, Verdict
 from lispfast.model.units import InstanceId
 from lispfast.runtime.comparison import Row
 
@@ -28,7 +28,7 @@ class TableTwin:
         self.standing: dict[int, tuple[EidPrefix, Verdict]] = {}
         self.use: dict[EidPrefix, PrefixTraffic] = {}
         self.walked = self.most = 0
-        self.eids: tuple[Eid, ...] = ()
+        self.eids: tuple[LocalPrefix, ...] = ()
         self.slots: tuple[SourceRloc, ...] = ()
 
     def put(self, where: EidPrefix, verdict: Verdict) -> None:
@@ -51,7 +51,7 @@ class TableTwin:
         covering = [row for row in self.standing.values() if row[0].contains(eid)]
         return max(covering, key=lambda row: row[0].length, default=None)
 
-    def local(self) -> tuple[Eid, ...]:
+    def local(self) -> tuple[LocalPrefix, ...]:
         return self.eids
 
     def sources(self) -> tuple[SourceRloc, ...]:
@@ -64,7 +64,7 @@ class Wants:
     def __init__(self) -> None:
         self.verdicts: dict[EidPrefix, Verdict] = {}
         self.tenures: dict[EidPrefix, object] = {}
-        self.eids: tuple[Eid, ...] = ()
+        self.eids: tuple[LocalPrefix, ...] = ()
         self.slots: tuple[SourceRloc, ...] = ()
 
     def want(self, where: EidPrefix, verdict: Verdict) -> None:
@@ -80,7 +80,7 @@ class Wants:
     def tenure(self, where: EidPrefix) -> object:
         return self.tenures.get(where)
 
-    def local(self) -> tuple[Eid, ...]:
+    def local(self) -> tuple[LocalPrefix, ...]:
         return self.eids
 
     def sources(self) -> tuple[SourceRloc, ...]:

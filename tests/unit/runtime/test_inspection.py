@@ -137,7 +137,12 @@ def test_a_table_that_missed_a_move_differs() -> None:
     ]  # fmt: skip
     stand.twin.eids = stand.twin.eids[1:]
     (eid, _), _ = stand.walk("check")
-    assert eid == {"local_eid": "10.0.0.1", "kind": "missing", "wanted": {"eid": "10.0.0.1"}, "found": None}
+    assert eid == {
+        "local_eid": "10.0.0.1",
+        "kind": "missing",
+        "wanted": {"eid": "10.0.0.1", "map_version": 0},
+        "found": None,
+    }
 
 
 def test_a_table_that_missed_what_was_learnt_differs() -> None:

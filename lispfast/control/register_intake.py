@@ -5,13 +5,14 @@ A Map-Register is accepted as a whole or not at all. The checks, in order:
     check                                                               refused as
     every record has an IPv4 or IPv6 EID-prefix                         MALFORMED
     every EID-prefix is one that a lisp-site admits                     PREFIX_NOT_ALLOWED
-    key-id and algorithm-id are those of each of these sites            KEY_UNKNOWN
-    the MAC is right under the key of each of these sites               MAC_WRONG
+    key-id and algorithm-id are those of a key of each of these sites   KEY_UNKNOWN
+    the MAC is right under such a key, which all these sites have       MAC_WRONG
     the nonce rises                                                     NONCE_OLD (a repeat: answered again)
     the sites have room                                                 TABLE_FULL
 
-The first wrong MAC ends it, so a forger buys one computation with a datagram; and only what passed the MAC makes us
-remember anything. The nonce is on its way to the disk before the Map-Notify is on its way to the ETR.
+A forger buys one computation with a datagram, and while keys are rolled over one for each key that it may claim; only
+what passed the MAC makes us remember anything. The nonce is on its way to the disk before the Map-Notify is on its way
+to the ETR.
 """
 
 from __future__ import annotations
@@ -157,14 +158,24 @@ def _mappings(message: MapRegister) -> list[Mapping]:
 
 
 def _authentic_key(message: MapRegister, datagram: Datagram, sites: list[Site], mappings: list[Mapping]) -> Key:
-    """The key under which the Map-Register is authentic; every site's must be one and the same secret."""
-    for site, mapping in zip(sites, mappings, strict=True):
-        if not auth.names(message, site.key):
+    """The key under which the Map-Register is authentic, with the Key ID it came with; it must be in every site's ring.
+
+    While keys are rolled over a ring may hold more than one that the message claims.
+    """
+    rings = [tuple(key for key in site.keys if auth.names(message, key)) for site in sites]
+    for ring, mapping in zip(rings, mappings, strict=True):
+        if not ring:
             raise RefusedError(ControlReason.KEY_UNKNOWN, str(mapping.prefix))
-    for key in {(site.key.secret, site.key.algorithm, site.key.key_id): site.key for site in sites}.values():
-        if not auth.verify(datagram.payload, message, key):
-            raise RefusedError(ControlReason.MAC_WRONG, str(mappings[0].prefix))
-    return sites[0].key
+    common = (key for key in rings[0] if all(any(_same(key, other) for other in ring) for ring in rings[1:]))
+    found = auth.verifying(datagram.payload, message, common)
+    if found is None:
+        raise RefusedError(ControlReason.MAC_WRONG, str(mappings[0].prefix))
+    return found
+
+
+def _same(one: Key, other: Key) -> bool:
+    """Whether a MAC of the one is a MAC of the other; Key IDs are another matter."""
+    return (one.secret, one.algorithm, one.hkdf) == (other.secret, other.algorithm, other.hkdf)
 
 
 def _identity(message: MapRegister) -> tuple[int, int] | None:
@@ -178,5 +189,4 @@ def _registerer(message: MapRegister, datagram: Datagram) -> Registerer:
 def _notify(message: MapRegister, datagram: Datagram, key: Key) -> Send:
     """The acknowledgement: the same nonce, records and IDs, to where the Map-Register came from (sections 5, 5.7)."""
     answer = MapNotify(nonce=message.nonce, records=message.records, identity=message.identity)
-    payload = auth.sign(answer, replace(key, key_id=message.key_id))
-    return Send(payload, datagram.source, datagram.destination.address)
+    return Send(auth.sign(answer, key), datagram.source, datagram.destination.address)

@@ -35,7 +35,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from lispfast.control.auth import sign, verify
+from lispfast.control.auth import sign, verifying
 from lispfast.control.effects import Datagram, Timeout
 from lispfast.control.machine import consult, earliest
 from lispfast.control.mobility import Position, Source
@@ -45,7 +45,7 @@ from lispfast.model.addresses import CONTROL_PORT, EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import MapServerSettings, Settings
+from lispfast.model.settings import Key, MapServerSettings, Settings
 from lispfast.model.units import Minutes, Nonce, Seconds
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_register import MapRegister
@@ -187,7 +187,8 @@ class Registration:
     def handle_notify(self, message: MapNotify, datagram: Datagram, now: Seconds) -> bool:
         """A Map-Notify from this Map-Server; whether it completed what was being registered."""
         sent = self._sent.get(message.nonce)
-        if not verify(datagram.payload, message, self.server.key):
+        key = verifying(datagram.payload, message, self.server.keys)
+        if key is None:
             self._outbox.drop(ControlReason.MAC_WRONG)
             if sent is not None and self.state is not State.CLOSED:
                 self._warn(f"refuses the key: its Map-Notify is signed with another one (key-id {message.key_id})")
@@ -197,7 +198,7 @@ class Registration:
             self._outbox.drop(ControlReason.EID_NOT_OURS)
             return False
         if sent is None:
-            self._acknowledge(message, datagram)
+            self._acknowledge(message, datagram, key)
             return False
         if sent.round != self._round or sent.part not in self._unconfirmed:
             self._outbox.drop(ControlReason.NONCE_UNKNOWN)  # late, or replayed: it proves nothing of this round
@@ -272,7 +273,7 @@ class Registration:
             self._sent[nonce] = _Sent(self._round, part, now)
             if len(self._sent) > MAX_NONCES:
                 self._sent.popitem(last=False)
-            self._emit(self._register(self._parts[part], nonce))
+            self._emit(self._register(self._parts[part], nonce), self.server.key)
             fields: dict[str, str | int] = {"to": str(self.server.address), "eid_prefix": _names(self._parts[part])}
             self._outbox.event("map-register-sent", **fields, nonce=f"{nonce:#018x}", attempt=self._attempt)
         self.next = Seconds(now + wait) if self._unconfirmed else None
@@ -285,9 +286,9 @@ class Registration:
             want_map_notify=want_map_notify,
         )
 
-    def _emit(self, message: MapRegister | MapNotifyAck, port: int = CONTROL_PORT) -> None:
+    def _emit(self, message: MapRegister | MapNotifyAck, key: Key, port: int = CONTROL_PORT) -> None:
         if self._source is not None:
-            self._outbox.send(sign(message, self.server.key), self._source, self.server.address, port)
+            self._outbox.send(sign(message, key), self._source, self.server.address, port)
 
     def _split(self) -> list[tuple[Mapping, ...]]:
         """Our mappings in as few messages as fit. One without a locator is registered with TTL 0: it is not reached."""
@@ -308,7 +309,7 @@ class Registration:
         self._rest(None, "closed")
         for part in self._parts:
             gone = tuple(replace(mapping, ttl=Minutes(0)) for mapping in part)
-            self._emit(self._register(gone, self._nonce.take(), want_map_notify=False))
+            self._emit(self._register(gone, self._nonce.take(), want_map_notify=False), self.server.key)
         self._outbox.event("map-register-withdrawn", to=str(self.server.address))
 
     def _prefixes(self, message: MapNotify) -> set[EidPrefix] | None:
@@ -319,10 +320,10 @@ class Registration:
             return None
         return prefixes if prefixes and prefixes <= {mapping.prefix for mapping in self._mappings} else None
 
-    def _acknowledge(self, message: MapNotify, datagram: Datagram) -> None:
-        """Answer an unsolicited Map-Notify (section 5.7): our own registration stays as we have it."""
+    def _acknowledge(self, message: MapNotify, datagram: Datagram, key: Key) -> None:
+        """Answer an unsolicited Map-Notify with its own key (section 5.7): our own registration stays as it is."""
         acknowledgement = MapNotifyAck(message.nonce, message.records, identity=message.identity)
-        self._emit(acknowledgement, datagram.source.port)
+        self._emit(acknowledgement, key, datagram.source.port)
         self._outbox.event("map-notify-unsolicited", **{"from": str(self.server.address)})
 
     def _confirm(self, sent: _Sent, now: Seconds) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 
+from lispfast.control.header_fields import INSTANCE_BIT, PLAIN, FieldSource, HeaderFields, lisp_header, plain_fields
 from lispfast.control.mobility import SLOTS, Position
 from lispfast.model.addresses import Address
 from lispfast.model.encapsulation import Encapsulation
@@ -15,7 +16,6 @@ from lispfast.model.units import InstanceId, WireMtu
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
-INSTANCE_BIT = 0x08  # RFC 9300 section 5.3: the I-bit in the first byte; N, L, E and V are 0 (section 4.1)
 NEXT_PROTOCOL_BIT = 0x04  # RFC 9305 section 3: the P-bit, with N, E and V 0; VXLAN-GPE has it, and I, in the same place
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -27,8 +27,8 @@ UNKNOWN_MTU = WireMtu(1500)  # for a locator of a family that we have no way out
 class Outlook:
     """What a verdict depends on besides the mapping.
 
-    Our position, the proxies, the RLOCs that probes call down, those with a path MTU less than the interface's, and the
-    form of packets to locators that name none.
+    Our position, the proxies, the RLOCs that are known to be down, those with a path MTU less than the interface's, the
+    form of packets to locators that name none, and what their LISP header says besides the instance-ID.
     """
 
     position: Position
@@ -36,6 +36,7 @@ class Outlook:
     down: frozenset[Address] = frozenset()
     path_mtus: Lookup[Address, WireMtu] = field(default_factory=dict)
     encapsulation: Encapsulation = Encapsulation.LISP
+    fields: FieldSource = plain_fields
 
     def mtu(self, rloc: Address) -> WireMtu:
         """What packets to the RLOC may have, outer headers included."""
@@ -85,19 +86,20 @@ def usable_locators(mapping: Mapping, outlook: Outlook) -> tuple[Locator, ...]:
     return tuple(_reachable(up, outlook) if _families(up, outlook) else _reachable(usable, outlook))
 
 
-def header(iid: InstanceId, form: Encapsulation = Encapsulation.LISP) -> bytes:
+def header(iid: InstanceId, form: Encapsulation = Encapsulation.LISP, fields: HeaderFields = PLAIN) -> bytes:
     """The 8 bytes in front of a packet of an instance, without the next protocol of the GPE forms.
 
-    LISP in the public profile (RFC 9300 sections 4.1 and 5.3) has at most an instance-ID, LISP-GPE (RFC 9305 section 3)
-    that and the P-bit. In VXLAN-GPE the VNI always counts.
+    The GPE forms carry no more than the instance-ID and the P-bit (RFC 9305 section 3). In VXLAN-GPE the VNI always
+    counts.
     """
+    if form is Encapsulation.LISP:
+        return lisp_header(iid, fields)
     instance = INSTANCE_BIT if iid or form is Encapsulation.VXLAN_GPE else 0
-    flags = instance if form is Encapsulation.LISP else instance | NEXT_PROTOCOL_BIT
-    return bytes((flags, 0, 0, 0)) + iid.to_bytes(3, "big") + bytes(1)
+    return bytes((instance | NEXT_PROTOCOL_BIT, 0, 0, 0)) + iid.to_bytes(3, "big") + bytes(1)
 
 
 def _positive(mapping: Mapping, outlook: Outlook) -> Verdict:
-    locators = _compile(usable_locators(mapping, outlook), mapping.prefix.iid, outlook)
+    locators = _compile(usable_locators(mapping, outlook), mapping.prefix.iid, outlook, mapping)
     return Encapsulate(locators) if locators else Drop()
 
 
@@ -112,16 +114,17 @@ def _reachable(locators: list[Locator], outlook: Outlook) -> list[Locator]:
 
 
 def _compile(
-    locators: list[Locator] | tuple[Locator, ...], iid: InstanceId, outlook: Outlook
+    locators: list[Locator] | tuple[Locator, ...], iid: InstanceId, outlook: Outlook, mapping: Mapping | None = None
 ) -> tuple[ForwardingLocator, ...]:
     compiled = []
     for locator in locators:
         form = locator.encapsulation or outlook.encapsulation
+        fields = outlook.fields(mapping, locator.address) if mapping else PLAIN
         compiled.append(
             ForwardingLocator(
                 locator.address,
                 SLOTS[locator.address.version],
-                header(iid, form),
+                header(iid, form, fields),
                 form.port,
                 outlook.mtu(locator.address),
                 locator.priority,

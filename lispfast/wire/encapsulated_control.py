@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from lispfast.model.addresses import Endpoint
-from lispfast.model.errors import WireError
 from lispfast.wire.bits import flag, within
 from lispfast.wire.cursor import Cursor
 from lispfast.wire.head import encode_head, read_head
+from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.packet import TTL, InnerDatagram, decode_packet, encode_packet
 
 # From RFC 9301 sections 5.8 and 12.6: the first word.
@@ -19,21 +19,19 @@ TO_ETR_BIT = 0x02000000
 TO_MS_BIT = 0x01000000
 RESERVED_MASK = 0x00FFFFFF
 
-LISP_SEC = 1  # RFC 9303 section 6.1: the only AD type whose length we can read
-
 
 @dataclass(frozen=True, slots=True)
 class EncapsulatedControl:
     """A control message inside of an IP packet of its own; `packet` is all that follows, from the inner IP header.
 
-    `authentication` is the LISP-SEC data of the S-bit between the two, unread; empty without the bit.
+    `authentication` is the LISP-SEC data of the S-bit between the two, None without the bit.
     """
 
     packet: bytes
     ddt: bool = False
     to_etr: bool = False
     to_ms: bool = False
-    authentication: bytes = b""
+    authentication: RequestAuthentication | None = None
     reserved: int = 0
 
     TYPE: ClassVar[int] = 8
@@ -41,7 +39,7 @@ class EncapsulatedControl:
     @property
     def security(self) -> bool:
         """The S-bit."""
-        return bool(self.authentication)
+        return self.authentication is not None
 
     def encode(self) -> bytes:
         """The UDP payload; ValueError for what does not fit."""
@@ -52,7 +50,8 @@ class EncapsulatedControl:
             | flag(self.to_ms, TO_MS_BIT)
             | within(self.reserved, RESERVED_MASK, "reserved")
         )
-        return encode_head(self.TYPE, flags) + self.authentication + self.packet
+        authentication = self.authentication.encode() if self.authentication else b""
+        return encode_head(self.TYPE, flags) + authentication + self.packet
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
@@ -60,7 +59,7 @@ class EncapsulatedControl:
         cursor = Cursor(payload)
         word = read_head(cursor, cls.TYPE)
         return cls(
-            authentication=_read_authentication(cursor) if word & SECURITY_BIT else b"",
+            authentication=RequestAuthentication.read(cursor) if word & SECURITY_BIT else None,
             packet=cursor.rest(),
             ddt=bool(word & DDT_BIT),
             to_etr=bool(word & TO_ETR_BIT),
@@ -79,28 +78,11 @@ class EncapsulatedControl:
         ddt: bool = False,
         to_etr: bool = False,
         to_ms: bool = False,
+        authentication: RequestAuthentication | None = None,
     ) -> Self:
         """Put a control message into a packet; ValueError as `packet.encode_packet` has it."""
-        return cls(encode_packet(source, destination, payload, ttl), ddt, to_etr, to_ms)
+        return cls(encode_packet(source, destination, payload, ttl), ddt, to_etr, to_ms, authentication)
 
     def inner(self) -> InnerDatagram:
         """The control message with the addresses inside; WireError, with an offset in `packet`, as `decode_packet`."""
         return decode_packet(self.packet)
-
-
-def _read_authentication(cursor: Cursor) -> bytes:
-    """Step over the authentication data, whose parts tell their lengths (RFC 9303 section 6.1)."""
-    start = cursor.position
-    kind = cursor.unsigned(1, "AD type")
-    if kind != LISP_SEC:
-        raise WireError("AD type", start, f"unknown type {kind}")
-    cursor.take(3, "requested HMAC ID")
-    otk_length = cursor.unsigned(2, "OTK length")
-    cursor.take(2 + otk_length, "OTK authentication data")
-    eid_length = cursor.peek(2, "EID-AD length")
-    if eid_length < 4:
-        raise WireError("EID-AD length", cursor.position, f"{eid_length} does not cover its own fields")
-    cursor.take(eid_length, "EID-AD")
-    end = cursor.position
-    cursor.position = start
-    return cursor.take(end - start, "authentication data")

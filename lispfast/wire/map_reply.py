@@ -9,6 +9,7 @@ from lispfast.model.units import Nonce
 from lispfast.wire.bits import count, flag, unsigned, within
 from lispfast.wire.cursor import Cursor
 from lispfast.wire.head import COUNT_MASK, encode_head, read_head
+from lispfast.wire.lisp_sec import ReplyAuthentication
 from lispfast.wire.records import EidRecord, encode_records, read_records
 
 # From RFC 9301 section 5.4: the first word.
@@ -22,18 +23,23 @@ RESERVED_MASK = 0x01FFFF00
 class MapReply:
     """Mappings for whoever asked with this nonce; negative ones are records without locators.
 
-    With `security` (the S-bit) the authentication data of RFC 9303 stands in `trailing`, unread.
+    `authentication` is the LISP-SEC data of the S-bit behind the records, None without the bit.
     """
 
     nonce: Nonce
     records: tuple[EidRecord, ...]
     probe: bool = False
     echo_nonce: bool = False
-    security: bool = False
+    authentication: ReplyAuthentication | None = None
     reserved: int = 0
     trailing: bytes = b""
 
     TYPE: ClassVar[int] = 2
+
+    @property
+    def security(self) -> bool:
+        """The S-bit."""
+        return self.authentication is not None
 
     def encode(self) -> bytes:
         """The UDP payload; ValueError for what does not fit."""
@@ -48,13 +54,14 @@ class MapReply:
                 encode_head(self.TYPE, flags, count(self.records, "records")),
                 unsigned(self.nonce, 8, "nonce"),
                 encode_records(self.records),
+                self.authentication.encode() if self.authentication else b"",
                 self.trailing,
             )
         )
 
     @classmethod
     def decode(cls, payload: bytes) -> Self:
-        """Read a UDP payload; WireError and nothing else for what cannot be read."""
+        """Read a UDP payload; WireError and nothing else for what cannot be read, an unknown AD type included."""
         cursor = Cursor(payload)
         word = read_head(cursor, cls.TYPE)
         return cls(
@@ -62,7 +69,7 @@ class MapReply:
             records=read_records(cursor, word & COUNT_MASK),
             probe=bool(word & PROBE_BIT),
             echo_nonce=bool(word & ECHO_NONCE_BIT),
-            security=bool(word & SECURITY_BIT),
+            authentication=ReplyAuthentication.read(cursor) if word & SECURITY_BIT else None,
             reserved=word & RESERVED_MASK,
             trailing=cursor.rest(),
         )

@@ -7,7 +7,15 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import strategies as st
 
 from lispfast.model.addresses import Endpoint
-from lispfast.wire import encapsulated_control, info_message, map_notify, map_register, map_reply, map_request
+from lispfast.wire import (
+    encapsulated_control,
+    info_message,
+    lisp_sec,
+    map_notify,
+    map_register,
+    map_reply,
+    map_request,
+)
 from lispfast.wire.addresses import FIXED_LENGTHS, InstanceAddress, Lcaf, OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import XtrIdentity
@@ -78,13 +86,36 @@ authentication = {
     "auth_data": st.binary(max_size=40),
 }
 
+request_records = st.builds(RequestRecord, addresses, octet, octet)
+eid_data = st.builds(
+    lisp_sec.EidData,
+    bits(16),
+    st.none()
+    | st.builds(
+        lisp_sec.SignedPrefixes,
+        st.lists(request_records, max_size=3).map(tuple),
+        bits(16),
+        st.binary(max_size=32),
+        st.booleans(),
+        bits(7),
+    ),
+)
+request_authentications = st.builds(
+    lisp_sec.RequestAuthentication,
+    st.builds(lisp_sec.WrappedKey, octet, octet, st.binary(max_size=32)),
+    bits(16),
+    eid_data,
+    octet,
+)
+reply_authentications = st.builds(lisp_sec.ReplyAuthentication, eid_data, bits(16), st.binary(max_size=32), bits(24))
+
 map_requests = st.one_of(
     st.builds(
         MapRequest,
         nonces,
         addresses,
         st.lists(addresses, min_size=1, max_size=4).map(tuple),
-        st.lists(st.builds(RequestRecord, addresses, octet, octet), max_size=3).map(tuple),
+        st.lists(request_records, max_size=3).map(tuple),
         map_data=st.none() | eid_records,
         identity=identity,
         reserved=masked(map_request.RESERVED_MASK),
@@ -104,7 +135,7 @@ map_replies = st.builds(
     records,
     st.booleans(),
     st.booleans(),
-    st.booleans(),
+    st.none() | reply_authentications,
     masked(map_reply.RESERVED_MASK),
     trailing,
 )
@@ -143,26 +174,13 @@ info_messages = st.builds(
     trailing=trailing,
     **authentication,
 )
-lisp_sec = st.builds(
-    lambda otk, body: (
-        b"\x01\0\0\x02"
-        + len(otk).to_bytes(2, "big")
-        + b"\x01\x01"
-        + otk
-        + (len(body) + 4).to_bytes(2, "big")
-        + b"\0\x02"
-        + body
-    ),
-    st.binary(max_size=24),
-    st.binary(max_size=8),
-)
 encapsulated = st.builds(
     EncapsulatedControl,
     st.binary(max_size=60),
     st.booleans(),
     st.booleans(),
     st.booleans(),
-    st.just(b"") | lisp_sec,
+    st.none() | request_authentications,
     masked(encapsulated_control.RESERVED_MASK),
 )
 messages = st.one_of(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from lispfast.model.addresses import Endpoint
 from lispfast.model.errors import WireError
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.lisp_sec import EidData, RequestAuthentication, WrappedKey
 from lispfast.wire.packet import InnerDatagram, encode_packet
 
 from . import strategies
@@ -34,27 +35,15 @@ def test_figure(message: EncapsulatedControl, word: str) -> None:
     assert not message.security
 
 
-# RFC 9303 section 6.1: type 1, HMAC 2; OTK of 24 bytes, key 3, wrapping 2; EID-AD of 4 bytes, KDF 2.
-LISP_SEC = bytes.fromhex("01 00 0002 0018 03 02") + bytes(range(24)) + bytes.fromhex("0004 0002")
-
-
-def test_lisp_sec_data_is_stepped_over() -> None:
-    octets = bytes.fromhex("88000000") + LISP_SEC + PACKET
+def test_lisp_sec_data_stands_between_the_head_and_the_packet() -> None:
+    authentication = RequestAuthentication(WrappedKey(3, 2, bytes(range(24))), 2, EidData(2))
+    octets = bytes.fromhex("88000000") + authentication.encode() + PACKET
     message = EncapsulatedControl.decode(octets)
-    assert message == EncapsulatedControl(PACKET, authentication=LISP_SEC)
+    assert message == EncapsulatedControl(PACKET, authentication=authentication)
+    assert message == EncapsulatedControl.wrap(SOURCE, DESTINATION, b"hello", authentication=authentication)
     assert message.security
     assert message.encode() == octets
     assert message.inner().payload == b"hello"
-
-
-def test_security_data_that_has_no_end_is_refused() -> None:
-    for length in range(len(LISP_SEC)):
-        with pytest.raises(WireError):
-            EncapsulatedControl.decode(bytes.fromhex("88000000") + LISP_SEC[:length])
-    with pytest.raises(WireError, match="AD type"):
-        EncapsulatedControl.decode(bytes.fromhex("88000000 02000000") + PACKET)
-    with pytest.raises(WireError, match="EID-AD"):
-        EncapsulatedControl.decode(bytes.fromhex("88000000") + LISP_SEC[:-4] + bytes(4) + PACKET)
 
 
 @given(strategies.endpoint_pairs, st.binary(max_size=60), st.booleans(), st.booleans(), st.booleans())

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from lispfast.model.errors import WireError
 from lispfast.model.units import Minutes, Nonce
+from lispfast.wire.lisp_sec import EidData, ReplyAuthentication
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.records import EidRecord, LocatorRecord
 
@@ -46,7 +47,7 @@ def test_figure() -> None:
     [
         ({"probe": True}, "28000002"),
         ({"echo_nonce": True}, "24000002"),
-        ({"security": True}, "22000002"),
+        ({"authentication": ReplyAuthentication(EidData(2), 2, bytes(16))}, "22000002"),
         ({"reserved": 0x01FFFF00}, "21ffff02"),
         ({"records": ()}, "20000000"),
     ],
@@ -57,9 +58,15 @@ def test_the_first_word(change: dict[str, object], word: str) -> None:
     assert MapReply.decode(message.encode()) == message
 
 
-def test_authentication_data_of_lisp_sec_is_kept_behind_the_records() -> None:
-    message = replace(REPLY, security=True, trailing=b"\x01\0\0\0 and more")
-    assert MapReply.decode(message.encode()) == message
+def test_authentication_data_of_lisp_sec_stands_behind_the_records() -> None:
+    authentication = ReplyAuthentication(EidData(2), 2, bytes(16))
+    message = replace(REPLY, authentication=authentication, trailing=b"more")
+    octets = message.encode()
+    assert octets.endswith(authentication.encode() + b"more")
+    assert octets[4:].startswith(REPLY.encode()[4:])
+    assert MapReply.decode(octets) == message
+    assert message.security
+    assert not REPLY.security
 
 
 def test_every_truncation_is_refused() -> None:

@@ -2,6 +2,16 @@
 
 An entry lives for its record's TTL. Shortly before its end it is asked for again if traffic used it in the last minute,
 or in the second half of a shorter life; otherwise it runs out, so an idle node's cache empties itself and wakes nobody.
+
+A full cache makes room, in this order, and counts it:
+
+    who goes                                       why
+    who was not used for a minute, longest first   nobody would miss it
+    who was learned and not used since, oldest     one packet of a scan made it; a conversation has a second one
+    who is new                                     everybody else is in use
+
+With an entry go the less-specifics that cover it, as packets for it would match them (RFC 9301 section 5.5); so one
+whose less-specific is in use is passed over as long as there is another.
 """
 
 from __future__ import annotations
@@ -10,10 +20,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, KeysView
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.jitter import longer
 from lispfast.control.prefix_map import PrefixMap
+from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import Traffic
 from lispfast.model.mapping import Action, Mapping
@@ -26,10 +39,13 @@ IN_USE = Seconds(60)  # RFC 9301 section 6.1: sent to in the last minute
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
-MAX_ENTRIES = 10_000  # some 10 MB of Python objects; the entry unused for longest goes
+MAX_ENTRIES = 10_000  # some 10 MB of Python objects
+CONVERSATION = Seconds(1)  # a packet so long after an entry was learned is not the one that asked for it
+CANDIDATES = 16  # that are looked at to find one which no less-specific in use covers
 TTL_MAX = Minutes(24 * 60)  # for the local decision, and against TTLs of years; VPP writes seconds into this field
 REFRESH_SHARE = 1 / 6  # of the lifetime is left for asking again: 10 s of a minute, enough for five tries
 REFRESH_MARGIN_MAX = Seconds(60)
+REFRESH_JITTER = 0.25  # of what is left, more of it: entries learned together are not asked for together
 RECENT_SHARE = 0.5  # of the lifetime: the packet that asked for an answer of a minute does not ask for the next one
 SLACK = Seconds(1)
 
@@ -66,11 +82,22 @@ class Due:
 
 
 class MapCache:
-    """Entries by EID-prefix. Methods that change it return the prefixes whose entry is another now."""
+    """Entries by EID-prefix. Methods that change it return the prefixes whose entry is another now.
 
-    def __init__(self, static: Iterable[Mapping] = ()) -> None:
+    It learns up to `size` entries beside the static ones; `displaced` counts those that gave way. Without `nonces`
+    there is no jitter.
+    """
+
+    def __init__(
+        self, static: Iterable[Mapping] = (), size: int = MAX_ENTRIES, nonces: NonceSource | None = None
+    ) -> None:
+        self._size = size
+        self._nonces = nonces
+        self.displaced = 0
         self._entries: PrefixMap[Entry] = PrefixMap()
-        self._used: OrderedDict[EidPrefix, Seconds] = OrderedDict()  # learned entries only, unused for longest first
+        # Learned entries with their last use: those that a conversation used, unused for longest first; the others.
+        self._used: OrderedDict[EidPrefix, Seconds] = OrderedDict()
+        self._fresh: OrderedDict[EidPrefix, Seconds] = OrderedDict()
         self._expiry: ExpiryQueue[EidPrefix] = ExpiryQueue()
         self._refresh: ExpiryQueue[EidPrefix] = ExpiryQueue()
         self._last_use: dict[EidPrefix, Seconds] = {}  # static entries, which are never displaced
@@ -129,7 +156,7 @@ class MapCache:
             else:
                 self._put(mapping, named, now)
                 changed.append(mapping.prefix)
-        return changed + self._displace()
+        return changed + self._displace(now)
 
     def hold(self, prefix: EidPrefix, until: Seconds, now: Seconds) -> list[EidPrefix]:
         """Nobody answered for this prefix: refuse its packets until then. A mapping that is there stays."""
@@ -137,9 +164,9 @@ class MapCache:
         if known is not None and known.origin is not Origin.UNANSWERED:
             return []
         self._store(Entry(Mapping(prefix, (), Minutes(0), Action.NO_ACTION), Origin.UNANSWERED, now, until))
-        self._mark_used(prefix, now)
+        self._welcome(prefix, now)
         self._expiry.set(prefix, until)
-        return [prefix, *self._displace()]
+        return [prefix, *self._displace(now)]
 
     def holds(self) -> list[EidPrefix]:
         """The prefixes that are held because nobody answered."""
@@ -153,6 +180,7 @@ class MapCache:
         self._entries.remove(prefix)
         self._unindex(entry)
         self._used.pop(prefix, None)
+        self._fresh.pop(prefix, None)
         self._expiry.discard(prefix)
         self._refresh.discard(prefix)
         return [prefix]
@@ -166,7 +194,7 @@ class MapCache:
 
     def idle(self, prefix: EidPrefix, now: Seconds) -> Seconds | None:
         """How long ago a packet went to the prefix, or it was learned for one; None for never."""
-        used = self._used.get(prefix, self._last_use.get(prefix))
+        used = self._used.get(prefix, self._fresh.get(prefix, self._last_use.get(prefix)))
         return None if used is None else Seconds(max(0.0, now - used))
 
     def in_use(self, prefix: EidPrefix, now: Seconds) -> bool:
@@ -202,10 +230,10 @@ class MapCache:
             if prefix not in named and entry.expires is not None:
                 expires = min(expires, entry.expires)
         self._store(Entry(mapping, Origin.MAP_REPLY, now, expires))
-        if mapping.prefix not in self._used:  # a packet asked for it; to be asked for again is no use
-            self._mark_used(mapping.prefix, now)
+        self._welcome(mapping.prefix, now)
         self._expiry.set(mapping.prefix, expires)
-        margin = min((expires - now) * REFRESH_SHARE, REFRESH_MARGIN_MAX)
+        margin = Seconds(min((expires - now) * REFRESH_SHARE, REFRESH_MARGIN_MAX))
+        margin = longer(margin, REFRESH_JITTER, self._nonces) if self._nonces else margin
         if mapping.locators or mapping.action is not Action.SEND_MAP_REQUEST:
             self._refresh.set(mapping.prefix, Seconds(expires - margin))
         else:
@@ -233,18 +261,49 @@ class MapCache:
         gone = [e.prefix for e in under if everything or e.origin is Origin.UNANSWERED]
         return [removed for victim in gone for removed in self.remove(victim)]
 
+    def _welcome(self, prefix: EidPrefix, now: Seconds) -> None:
+        """A packet asked for it; to be asked for again is no use."""
+        if prefix not in self._used and prefix not in self._fresh:
+            self._fresh[prefix] = now
+
     def _mark_used(self, prefix: EidPrefix, at: Seconds) -> None:
-        if self._static(prefix):
+        entry = self._entries.get(prefix)
+        if entry is None or entry.origin is Origin.STATIC:
             self._last_use[prefix] = max(at, self._last_use.get(prefix, at))
+        elif prefix in self._fresh and at < entry.learned + CONVERSATION:
+            self._fresh[prefix] = max(at, self._fresh[prefix])
         elif at >= self._used.get(prefix, at):
+            self._fresh.pop(prefix, None)
             self._used[prefix] = at
             self._used.move_to_end(prefix)
 
-    def _displace(self) -> list[EidPrefix]:
+    def _displace(self, now: Seconds) -> list[EidPrefix]:
         gone: list[EidPrefix] = []
-        while len(self._used) > MAX_ENTRIES:
-            gone += self.remove(next(iter(self._used)))
+        while len(self._used) + len(self._fresh) > self._size:
+            gone += self._evict(self._victim(now))
+        self.displaced += len(gone)
         return gone
+
+    def _victim(self, now: Seconds) -> EidPrefix:
+        """Who goes first; the cache has learned something."""
+        oldest = [*islice(self._used.items(), CANDIDATES), *islice(self._fresh.items(), CANDIDATES)]
+        unused = sorted((at, place) for place, (_, at) in enumerate(oldest) if now - at > IN_USE)
+        order = [oldest[place][0] for _, place in unused] + list(islice(self._fresh, CANDIDATES)) or [*self._used][-1:]
+        return next((prefix for prefix in order if not self._needed(prefix, now)), order[0])
+
+    def _needed(self, prefix: EidPrefix, now: Seconds) -> bool:
+        """Whether a less-specific is in use that would match the packets for the prefix without it."""
+        return any(cover in self._used and now - self._used[cover] <= IN_USE for cover in self._covers(prefix))
+
+    def _evict(self, prefix: EidPrefix) -> list[EidPrefix]:
+        return [gone for each in [prefix, *self._covers(prefix)] for gone in self.remove(each)]
+
+    def _covers(self, prefix: EidPrefix) -> list[EidPrefix]:
+        """The learned less-specifics of an entry; a held one has nothing that would be taken for it."""
+        entry = self.get(prefix)
+        if entry is None or entry.origin is not Origin.MAP_REPLY:
+            return []
+        return [cover for cover in self._entries.covers(prefix) if not self._static(cover)]
 
 
 def _wider(prefix: EidPrefix, asked: EidPrefix) -> bool:

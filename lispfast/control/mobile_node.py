@@ -53,7 +53,7 @@ class MobileNode:
         self.position = Position()
         self.outbox = Outbox()
         self.intake = Intake(self.outbox)
-        self.cache = MapCache(settings.static_map_cache)
+        self.cache = MapCache(settings.static_map_cache, settings.map_cache_size, nonces)
         self.table = ForwardingTable(settings, self.cache, self.outbox)
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
         self.resolver = Resolver(settings, nonces, self.outbox)

@@ -34,7 +34,7 @@ def status(node: MobileNode, now: Seconds) -> View:
             if (way := node.position.source(v))
         },
         "map_resolvers": [str(address) for address in node.settings.map_resolvers],
-        "map_cache": {"entries": len(node.cache)},
+        "map_cache": {"entries": len(node.cache), "displaced": node.cache.displaced},
         "lookups": [
             {"eid_prefix": str(k.asked), "state": k.state.value, "purpose": k.purpose.value, "tries": k.tries}
             for k in node.resolver.lookups()

@@ -80,6 +80,14 @@ class PrefixMap(Generic[_ValueT]):
                     return _prefix(key), self._values[key]
         return None
 
+    def covers(self, prefix: EidPrefix) -> list[EidPrefix]:
+        """Every less-specific entry that covers the prefix, the prefix itself left out, the most specific first."""
+        iid, version, address, length = _key(prefix)
+        width = prefix.network.max_prefixlen
+        shorter = sorted((one for one in self._lengths.get((iid, version), ()) if one < length), reverse=True)
+        keys = ((iid, version, _truncate(address, one, width), one) for one in shorter)
+        return [_prefix(key) for key in keys if key in self._values]
+
     def under(self, prefix: EidPrefix) -> list[tuple[EidPrefix, _ValueT]]:
         """Every more-specific entry of the prefix, the prefix itself left out, in order."""
         start, end = self._range(prefix)

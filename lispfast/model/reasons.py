@@ -34,6 +34,7 @@ class DataReason(StrEnum):
     INSTANCE_UNKNOWN = "instance-unknown"  # an instance-ID that we have no EID in
     NOT_OUR_EID = "not-our-eid"  # the inner destination is not ours
     OWN_SOURCE = "own-source"  # the inner source is our own EID
+    MAP_VERSION = "map-version"  # its destination Map-Version cannot be: none of ours, or newer (RFC 9302 section 7.1)
     ECN_DROP = "ecn-drop"  # CE outside on Not-ECT inside (RFC 6040 section 4.2)
     TUN_REFUSED = "tun-refused"  # the kernel refused the inner packet
 
@@ -61,3 +62,13 @@ class ControlReason(StrEnum):
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
     SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours
     TABLE_FULL = "table-full"  # a bounded table has no room for what is new
+    # LISP-SEC (RFC 9303).
+    LISP_SEC_KEY_UNKNOWN = "lisp-sec-key-unknown"  # a one-time key under a Key ID that we have no secret for
+    LISP_SEC_UNWRAP = "lisp-sec-unwrap"  # a one-time key that none of the secrets opens
+    LISP_SEC_UNENCRYPTED = "lisp-sec-unencrypted"  # a one-time key in clear, or in an unknown wrapping
+    LISP_SEC_MISSING = "lisp-sec-missing"  # a Map-Reply without the S-bit to a protected Map-Request
+    LISP_SEC_ALGORITHM = "lisp-sec-algorithm"  # a Map-Reply protected by other algorithms than those asked for
+    LISP_SEC_EID_HMAC = "lisp-sec-eid-hmac"  # the Map-Server's MAC over its EID-prefixes is wrong
+    LISP_SEC_PKT_HMAC = "lisp-sec-pkt-hmac"  # the MAC over the Map-Reply is wrong
+    LISP_SEC_OVERCLAIM = "lisp-sec-overclaim"  # a record for more than the Map-Server vouches for
+    LISP_SEC_CANT_SIGN = "lisp-sec-cant-sign"  # no ETR can protect it: asked again without protection

@@ -38,11 +38,6 @@ def online(world: World) -> World:
     return world
 
 
-@pytest.fixture(autouse=True)
-def _seeds_of_this_test() -> None:
-    seeds.used.clear()
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.CallReport, None]:
     """A story that failed says how to see it once more."""

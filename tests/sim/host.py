@@ -42,6 +42,7 @@ class Host:
         self._make_role = make_role
         self._timer = 0
         self._overdue = 0
+        self.wakeups = 0
         network.hosts.append(self)
         network.rewire()
 
@@ -225,6 +226,7 @@ class Host:
         self.network.at(when, fire)
 
     def _time_out(self) -> None:
+        self.wakeups += 1
         self._tell_traffic()
         self.role.handle_timeout(self.network.now)
         timeout = self.role.poll_timeout()

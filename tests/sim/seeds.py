@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 
-used: list[int] = []
-"""Of the networks made since the test began."""
+used: deque[int] = deque(maxlen=1)
+"""Of the last network that was made."""
 
 
 def choose(proposed: int) -> int:

@@ -77,5 +77,11 @@ class Mapping:
 
 
 def sort_locators(locators: tuple[Locator, ...]) -> tuple[Locator, ...]:
-    """In the order of the wire: IPv4 before IPv6, ascending (RFC 9301 section 5.5)."""
-    return tuple(sorted(locators, key=lambda loc: (loc.address.version, int(loc.address))))
+    """In the order of the wire: IPv4 before IPv6, ascending (RFC 9301 section 5.5), then paths (RFC 8060 section 3)."""
+    return tuple(sorted(locators, key=_order))
+
+
+def _order(locator: Locator) -> tuple[object, ...]:
+    """All paths are equal to RFC 8060, which sorts by {AFI, LCAF type}; by their hops the order is always the same."""
+    hops = tuple((hop.address.version, int(hop.address)) for hop in locator.path)
+    return bool(hops), locator.address.version, int(locator.address), hops

@@ -1,23 +1,47 @@
-"""AFI-encoded addresses and the LISP Canonical Address Format (RFC 9301 section 5.1, RFC 8060).
+"""AFI-encoded addresses and the LISP Canonical Address Format (RFC 9301 section 5.1, RFC 8060, RFC 9306).
 
-An address whose AFI is not known has no known length, so the message around it cannot be read and is refused. An LCAF
-carries its length: an unknown type is kept as bytes, and who uses the address leaves it out (RFC 9306 section 3).
+An address whose AFI is not known has no known length, so the message around it is refused, and so is one with a
+vendor's LCAF of an organisation that we do not know. Every other LCAF carries its length: one of an unknown type, or
+whose body is not what its type says, or that lies too deep, is kept as bytes, and who uses the address leaves it out.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address
 
 from lispfast.model.errors import WireError
 from lispfast.wire.bits import unsigned
 from lispfast.wire.cursor import Cursor
+from lispfast.wire.lcaf import AFI_LCAF as AFI_LCAF
+from lispfast.wire.lcaf import Body, LcafHeader, LcafValue, encode_lcaf
+from lispfast.wire.lcaf import Lcaf as Lcaf
+from lispfast.wire.lcaf_keys import (
+    ApplicationData,
+    Json,
+    KeyValue,
+    MulticastInfo,
+    OpaqueKey,
+    SourceDestination,
+    VendorSpecific,
+)
+from lispfast.wire.lcaf_locators import (
+    AfiList,
+    AsNumber,
+    EncapsulationFormat,
+    ExplicitPath,
+    GeoLocation,
+    NatTraversal,
+    NonceLocator,
+    ReplicationList,
+    SecurityKey,
+)
 
 # From the RFCs and the IANA registry "Address Family Numbers".
 AFI_NONE = 0
 AFI_IPV4 = 1
 AFI_IPV6 = 2
-AFI_LCAF = 16387  # RFC 8060 section 3
 AFI_DISTINGUISHED_NAME = 17  # a string that ends with a zero byte
 FIXED_LENGTHS = {
     6: 6,  # 48-bit MAC, as RFC 8060 section 4.10.2 has it
@@ -26,10 +50,34 @@ FIXED_LENGTHS = {
     16390: 8,  # 64-bit MAC
 }
 LCAF_INSTANCE_ID = 2  # RFC 8060 section 4.1
-LCAF_VENDOR = 255  # RFC 9306 section 4
+LCAF_TYPES: dict[int, type[LcafValue]] = {
+    kind.TYPE: kind
+    for kind in (
+        AfiList,
+        AsNumber,
+        ApplicationData,
+        GeoLocation,
+        OpaqueKey,
+        NatTraversal,
+        NonceLocator,
+        MulticastInfo,
+        ExplicitPath,
+        SecurityKey,
+        SourceDestination,
+        ReplicationList,
+        Json,
+        KeyValue,
+        EncapsulationFormat,
+    )
+}
 
 # Ours.
-NESTING_MAX = 4  # Instance-IDs inside of one another: one has a use, and each level costs a stack frame
+NESTING_MAX = 4  # LCAFs inside of one another: two have a use, and each level costs stack frames
+KNOWN_OUIS: frozenset[int] = frozenset()  # of vendors whose format is spoken here: nobody's
+
+
+class RefusedAddressError(WireError):
+    """An address that spoils the whole message, however deep it lies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +92,6 @@ class InstanceAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class Lcaf:
-    """Every other LCAF: `payload` are the bytes behind its length field, unread."""
-
-    type: int
-    payload: bytes
-    rsvd1: int = 0
-    flags: int = 0
-    rsvd2: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class OtherAddress:
     """An address of a family that we can pass over but do not use: `data` are all its bytes, a last zero included."""
 
@@ -62,13 +99,22 @@ class OtherAddress:
     data: bytes
 
 
-WireAddress = None | IPv4Address | IPv6Address | InstanceAddress | Lcaf | OtherAddress
+WireAddress = None | IPv4Address | IPv6Address | InstanceAddress | LcafValue | Lcaf | OtherAddress
 """None is AFI 0, no address."""
 
 
 def decode_address(cursor: Cursor, field: str) -> WireAddress:
-    """Read an AFI and its address; WireError for an AFI that we do not know (RFC 9301 section 5.1)."""
-    return _decode(cursor, field, NESTING_MAX)
+    """Read an AFI and its address; WireError for an AFI or OUI that we do not know, or bytes that end too early."""
+    return _decode(field, NESTING_MAX, cursor)
+
+
+def decode_eid(cursor: Cursor) -> WireAddress:
+    """Read an EID: WireError also for one of nothing but unknown LCAFs (RFC 9306 section 3)."""
+    start = cursor.position
+    address = decode_address(cursor, "EID")
+    if _unrecognised(address):
+        raise WireError("EID", start, "nothing but LCAFs that are not recognised")
+    return address
 
 
 def encode_address(address: WireAddress) -> bytes:
@@ -82,16 +128,14 @@ def encode_address(address: WireAddress) -> bytes:
             return b"\x00\x02" + address.packed
         case InstanceAddress():
             body = unsigned(address.iid, 4, "instance-ID") + encode_address(address.address)
-            return _lcaf(LCAF_INSTANCE_ID, address.rsvd1, address.flags, address.mask_len, body)
+            return encode_lcaf(LCAF_INSTANCE_ID, LcafHeader(address.rsvd1, address.flags, address.mask_len), body)
+        case LcafValue():
+            return encode_lcaf(address.TYPE, address.header, address.body(encode_address))
         case Lcaf():
-            return _lcaf(address.type, address.rsvd1, address.flags, address.rsvd2, address.payload)
+            header = LcafHeader(address.rsvd1, address.flags, address.rsvd2)
+            return encode_lcaf(address.type, header, address.payload)
         case OtherAddress():
             return unsigned(address.afi, 2, "AFI") + _checked(address)
-
-
-def _lcaf(kind: int, rsvd1: int, flags: int, rsvd2: int, body: bytes) -> bytes:
-    octets = (unsigned(value, 1, "LCAF header") for value in (rsvd1, flags, kind, rsvd2))
-    return AFI_LCAF.to_bytes(2, "big") + b"".join(octets) + unsigned(len(body), 2, "LCAF length") + body
 
 
 def _checked(address: OtherAddress) -> bytes:
@@ -104,34 +148,71 @@ def _checked(address: OtherAddress) -> bytes:
     return address.data
 
 
-def _decode(cursor: Cursor, field: str, depth: int) -> WireAddress:
+def _decode(field: str, depth: int, cursor: Cursor) -> WireAddress:
     start = cursor.position
     afi = cursor.unsigned(2, field)
-    if afi == AFI_NONE:
-        return None
     if afi == AFI_IPV4:
         return IPv4Address(cursor.take(4, field))
     if afi == AFI_IPV6:
         return IPv6Address(cursor.take(16, field))
+    if afi == AFI_NONE:
+        return None
     if afi == AFI_LCAF:
-        return _decode_lcaf(cursor, field, depth)
+        return _decode_lcaf(field, depth, cursor)
     if afi == AFI_DISTINGUISHED_NAME:
         return OtherAddress(afi, cursor.take_until_zero(field))
     if afi in FIXED_LENGTHS:
         return OtherAddress(afi, cursor.take(FIXED_LENGTHS[afi], field))
-    raise WireError(field, start, f"unknown AFI {afi}")
+    raise RefusedAddressError(field, start, f"unknown AFI {afi}")
 
 
-def _decode_lcaf(cursor: Cursor, field: str, depth: int) -> InstanceAddress | Lcaf:
+def _decode_lcaf(field: str, depth: int, cursor: Cursor) -> WireAddress:
     rsvd1, flags, kind, rsvd2 = cursor.take(4, field)
     length = cursor.unsigned(2, field)
-    if kind != LCAF_INSTANCE_ID:
-        return Lcaf(kind, cursor.take(length, field), rsvd1, flags, rsvd2)
-    if depth == 0:
-        raise WireError(field, cursor.position, f"instance-IDs nested deeper than {NESTING_MAX}")
-    body = cursor.part(length, field)
-    iid = body.unsigned(4, field)
-    address = _decode(body, field, depth - 1)
-    if body.remaining:
-        raise WireError(field, body.position, f"{body.remaining} bytes too many in the instance-ID's LCAF")
-    return InstanceAddress(iid, address, rsvd2, rsvd1, flags)
+    start = cursor.position
+    part = cursor.part(length, field)
+    if depth:
+        body = Body(part, field, partial(_decode, field, depth - 1))
+        try:
+            value = _known(kind, LcafHeader(rsvd1, flags, rsvd2), body)
+            if value is not None:
+                body.end()
+                return value
+        except RefusedAddressError:
+            raise
+        except WireError:
+            pass  # what cannot be read is not recognised
+    cursor.position = start
+    return Lcaf(kind, cursor.take(length, field), rsvd1, flags, rsvd2)
+
+
+def _known(kind: int, header: LcafHeader, body: Body) -> InstanceAddress | LcafValue | None:
+    """The value of a type that we know, None for another."""
+    if kind == LCAF_INSTANCE_ID:
+        return InstanceAddress(body.unsigned(4), body.address(), header.rsvd2, header.rsvd1, header.flags)
+    if kind in LCAF_TYPES:
+        return LCAF_TYPES[kind].read(body, header)
+    if kind == VendorSpecific.TYPE:
+        return _vendor(header, body)
+    return None
+
+
+def _vendor(header: LcafHeader, body: Body) -> VendorSpecific:
+    """RFC 9306 section 4: an OUI that is not understood spoils the message."""
+    value = VendorSpecific.read(body, header) if body.remaining >= VendorSpecific.HEAD else None
+    if value is None or value.oui not in KNOWN_OUIS:
+        oui = "none" if value is None else f"{value.oui:#08x}"
+        raise RefusedAddressError(body.field, body.position, f"vendor-specific LCAF of an unknown OUI: {oui}")
+    return value
+
+
+def _unrecognised(address: WireAddress) -> bool:
+    match address:
+        case Lcaf():
+            return True
+        case InstanceAddress():
+            return _unrecognised(address.address)
+        case AfiList():
+            return bool(address.addresses) and all(map(_unrecognised, address.addresses))
+        case _:
+            return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from lispfast.model.units import Minutes, Nonce
-from lispfast.wire.addresses import WireAddress, decode_address, encode_address
+from lispfast.wire.addresses import WireAddress, decode_address, decode_eid, encode_address
 from lispfast.wire.auth_header import encode_auth, read_auth
 from lispfast.wire.bits import flag, unsigned, within
 from lispfast.wire.cursor import Cursor
@@ -73,7 +73,7 @@ class InfoMessage:
             algorithm_id=auth.algorithm_id,
             auth_data=auth.auth_data,
             ttl=ttl,
-            eid=decode_address(cursor, "EID"),
+            eid=decode_eid(cursor),
             mask_len=mask_len,
             translation=decode_address(cursor, "NAT-Traversal LCAF"),
             reserved=word & RESERVED_MASK,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from lispfast.model.units import Nonce
-from lispfast.wire.addresses import WireAddress, decode_address, encode_address
+from lispfast.wire.addresses import WireAddress, decode_address, decode_eid, encode_address
 from lispfast.wire.bits import count, flag, unsigned, within
 from lispfast.wire.cursor import Cursor
 from lispfast.wire.head import COUNT_MASK, encode_head, read_head
@@ -48,7 +48,7 @@ class RequestRecord:
     def read(cls, cursor: Cursor) -> RequestRecord:
         """Read one at the cursor."""
         reserved, mask_len = cursor.take(2, "Map-Request record")
-        return cls(decode_address(cursor, "EID"), mask_len, reserved)
+        return cls(decode_eid(cursor), mask_len, reserved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Action, Locator, Mapping, sort_locators
 from lispfast.model.units import InstanceId, Minutes
 from lispfast.wire.addresses import (
-    LCAF_VENDOR,
     InstanceAddress,
-    Lcaf,
     WireAddress,
     decode_address,
+    decode_eid,
     encode_address,
 )
 from lispfast.wire.bits import count, flag, unsigned, within
 from lispfast.wire.cursor import Cursor
+from lispfast.wire.rlocs import Rloc, rloc_of, wire_rloc
+from lispfast.wire.rlocs import refused as refused
 
 # From RFC 9301 section 5.4.
 ACTION_SHIFT = 13
@@ -33,8 +34,6 @@ UNUSED_MASK = 0xFFF8
 INSTANCE_ID_MAX = 0xFFFFFF  # RFC 9300 section 8: what the data header carries
 
 _ASSIGNED_ACTIONS = frozenset(Action)
-_BROADCAST = IPv4Address("255.255.255.255")
-_THIS_NETWORK = ip_network("0.0.0.0/8")  # RFC 1122 section 3.2.1.3: never a destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class EidRecord:
         mask_len = cursor.unsigned(1, "EID mask-len")
         word = cursor.unsigned(2, "action")
         version = cursor.unsigned(2, "map-version")
-        eid = decode_address(cursor, "EID")
+        eid = decode_eid(cursor)
         return cls(
             eid,
             mask_len,
@@ -177,7 +176,7 @@ def record_from_mapping(mapping: Mapping) -> EidRecord:
         mapping.ttl,
         tuple(
             LocatorRecord(
-                locator.address,
+                wire_rloc(locator.address, locator.path),
                 locator.priority,
                 locator.weight,
                 locator.multicast_priority,
@@ -197,20 +196,13 @@ def record_from_mapping(mapping: Mapping) -> EidRecord:
 def mapping_from_record(record: EidRecord) -> Mapping:
     """The mapping that a record says, in the order of its locators.
 
-    Left out: locators that are no IPv4 or IPv6 address (RFC 9306 section 3) and the `refused_locators`. When that
+    Left out: locators that name no RLOC (see `rloc_of`; RFC 9306 section 3) and the `refused_locators`. When that
     leaves none, or ACT is not one that RFC 9301 section 12.3 assigns, the mapping is negative with No-Action: kept,
-    and nothing is encapsulated. WireError when the EID is no IPv4 or IPv6 EID-prefix, or when a locator is a vendor's
-    LCAF: then the whole message is to be dropped (RFC 9306 section 4).
+    and nothing is encapsulated. WireError when the EID is no IPv4 or IPv6 EID-prefix.
     """
-    locators = []
-    for locator in record.locators:
-        if isinstance(locator.address, Lcaf) and locator.address.type == LCAF_VENDOR:
-            raise WireError("locator", 0, "vendor-specific LCAF of an unknown OUI")
-        if isinstance(locator.address, IPv4Address | IPv6Address) and not refused(locator.address):
-            locators.append(_locator(locator, locator.address))
     return Mapping(
         eid_prefix(record.eid, record.mask_len),
-        tuple(locators),
+        tuple(_locator(locator, rloc) for locator, rloc in _rlocs(record) if not rloc.refused),
         record.ttl,
         _action(record),
         record.authoritative,
@@ -219,30 +211,18 @@ def mapping_from_record(record: EidRecord) -> Mapping:
 
 
 def refused_locators(record: EidRecord) -> tuple[LocatorRecord, ...]:
-    """The locators whose address can be no RLOC (see `refused`)."""
-    return tuple(
-        locator
-        for locator in record.locators
-        if isinstance(locator.address, IPv4Address | IPv6Address) and refused(locator.address)
-    )
+    """The locators whose address can be no RLOC: see `Rloc.refused`."""
+    return tuple(locator for locator, rloc in _rlocs(record) if rloc.refused)
 
 
-def refused(address: Address) -> bool:
-    """Whether an address can be no unicast RLOC (RFC 9301 section 5.4).
-
-    Broadcast, multicast, unspecified, loopback, link-local, 0.0.0.0/8 and IPv4-mapped IPv6, which would make the kernel
-    send IPv4.
-    """
-    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_link_local:
-        return True
-    if isinstance(address, IPv4Address):
-        return address == _BROADCAST or address in _THIS_NETWORK
-    return address.ipv4_mapped is not None
+def _rlocs(record: EidRecord) -> list[tuple[LocatorRecord, Rloc]]:
+    named = ((locator, rloc_of(locator.address)) for locator in record.locators)
+    return [(locator, rloc) for locator, rloc in named if rloc is not None]
 
 
-def _locator(record: LocatorRecord, address: Address) -> Locator:
+def _locator(record: LocatorRecord, rloc: Rloc) -> Locator:
     return Locator(
-        address,
+        rloc.address,
         record.priority,
         record.weight,
         record.multicast_priority,
@@ -250,6 +230,7 @@ def _locator(record: LocatorRecord, address: Address) -> Locator:
         record.local,
         record.probed,
         record.reachable,
+        path=rloc.path,
     )
 
 

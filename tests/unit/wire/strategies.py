@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -16,10 +17,33 @@ from lispfast.wire import (
     map_reply,
     map_request,
 )
-from lispfast.wire.addresses import FIXED_LENGTHS, InstanceAddress, Lcaf, OtherAddress
+from lispfast.wire.addresses import FIXED_LENGTHS, LCAF_TYPES, InstanceAddress, OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.info_message import InfoMessage
+from lispfast.wire.lcaf import Lcaf, LcafHeader, LcafValue
+from lispfast.wire.lcaf_keys import (
+    ApplicationData,
+    Json,
+    KeyValue,
+    MulticastInfo,
+    OpaqueKey,
+    SourceDestination,
+)
+from lispfast.wire.lcaf_locators import (
+    AfiList,
+    Angle,
+    AsNumber,
+    EncapsulationFormat,
+    ExplicitPath,
+    GeoLocation,
+    NatTraversal,
+    NonceLocator,
+    PathHop,
+    Replica,
+    ReplicationList,
+    SecurityKey,
+)
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_referral import MapReferral
 from lispfast.wire.map_register import MapRegister
@@ -43,13 +67,51 @@ names = st.binary(max_size=8).map(lambda name: OtherAddress(17, name.replace(b"\
 fixed = st.sampled_from(sorted(FIXED_LENGTHS)).flatmap(
     lambda afi: st.binary(min_size=FIXED_LENGTHS[afi], max_size=FIXED_LENGTHS[afi]).map(lambda d: OtherAddress(afi, d))
 )
-lcafs = st.builds(Lcaf, octet.filter(lambda kind: kind != 2), st.binary(max_size=20), octet, octet, octet)
-plain = st.one_of(st.none(), ipv4, ipv6, names, fixed, lcafs)
-addresses = st.one_of(
-    plain,
-    st.builds(InstanceAddress, bits(32), plain, octet, octet, octet),
-    st.builds(InstanceAddress, bits(32), st.builds(InstanceAddress, bits(32), plain)),
-)
+UNKNOWN_TYPES = sorted(set(range(255)) - {2} - set(LCAF_TYPES))
+unknown = st.builds(Lcaf, st.sampled_from(UNKNOWN_TYPES), st.binary(max_size=20), octet, octet, octet)
+plain = st.one_of(st.none(), ipv4, ipv6, names, fixed, unknown)
+known = st.one_of(st.none(), ipv4, ipv6, names, fixed)
+headers = st.just(LcafHeader()) | st.builds(LcafHeader, octet, octet, octet)
+
+
+def lists(items: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(items, max_size=3).map(tuple)
+
+
+def lcafs(inside: st.SearchStrategy[Any]) -> st.SearchStrategy[LcafValue]:
+    """Each type that we know, with such addresses inside."""
+    ports = st.tuples(bits(16), bits(16))
+    angles = st.builds(Angle, st.booleans(), bits(15), octet, octet)
+    altitudes = st.none() | st.integers(-(1 << 31), (1 << 31) - 2)
+    hops = st.builds(PathHop, inside, st.booleans(), st.booleans(), st.booleans(), masked(0xFFF8))
+    data = st.binary(max_size=9)
+    fields: dict[type[LcafValue], tuple[st.SearchStrategy[Any], ...]] = {
+        AfiList: (lists(inside),),
+        AsNumber: (bits(32), inside),
+        ApplicationData: (bits(24), octet, ports, ports, inside),
+        GeoLocation: (angles, angles, altitudes, inside),
+        OpaqueKey: (octet, bits(16), data),
+        NatTraversal: (bits(16), bits(16), inside, inside, inside, lists(inside)),
+        NonceLocator: (bits(24), inside, octet),
+        MulticastInfo: (bits(32), octet, octet, inside, inside, bits(16)),
+        ExplicitPath: (lists(hops),),
+        SecurityKey: (octet, lists(data), inside, st.booleans(), octet, masked(0xFE)),
+        SourceDestination: (octet, octet, inside, inside, bits(16)),
+        ReplicationList: (lists(st.builds(Replica, octet, inside, bits(24))),),
+        Json: (data, inside),
+        KeyValue: (inside, inside),
+        EncapsulationFormat: (bits(32), inside),
+    }
+    assert set(fields) == set(LCAF_TYPES.values())
+    return st.one_of(*(st.builds(kind, *parts, header=headers) for kind, parts in fields.items()))
+
+
+def instances(inside: st.SearchStrategy[Any]) -> st.SearchStrategy[InstanceAddress]:
+    return st.builds(InstanceAddress, bits(32), inside, octet, octet, octet)
+
+
+addresses = st.one_of(plain, instances(plain), lcafs(plain), lcafs(lcafs(plain)), instances(instances(plain)))
+eids = st.one_of(known, instances(known), lcafs(known))
 
 locator_records = st.builds(
     LocatorRecord,
@@ -65,7 +127,7 @@ locator_records = st.builds(
 )
 eid_records = st.builds(
     EidRecord,
-    addresses,
+    eids,
     octet,
     bits(32),
     st.lists(locator_records, max_size=3).map(tuple),
@@ -86,7 +148,7 @@ authentication = {
     "auth_data": st.binary(max_size=40),
 }
 
-request_records = st.builds(RequestRecord, addresses, octet, octet)
+request_records = st.builds(RequestRecord, eids, octet, octet)
 eid_data = st.builds(
     lisp_sec.EidData,
     bits(16),
@@ -166,7 +228,7 @@ info_messages = st.builds(
     nonces,
     st.booleans(),
     ttl=bits(32),
-    eid=addresses,
+    eid=eids,
     mask_len=octet,
     translation=addresses,
     reserved=masked(info_message.RESERVED_MASK),

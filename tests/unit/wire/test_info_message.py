@@ -7,8 +7,9 @@ from hypothesis import given
 
 from lispfast.model.errors import WireError
 from lispfast.model.units import Minutes, Nonce
-from lispfast.wire.addresses import Lcaf, OtherAddress
+from lispfast.wire.addresses import OtherAddress
 from lispfast.wire.info_message import InfoMessage
+from lispfast.wire.lcaf_locators import NatTraversal
 
 from . import strategies
 
@@ -27,8 +28,8 @@ def test_figures() -> None:
     assert request.encode() == bytes.fromhex(REQUEST)
     reply = InfoMessage.decode(bytes.fromhex(REPLY))
     assert reply.reply
-    assert isinstance(reply.translation, Lcaf)
-    assert (reply.translation.type, len(reply.translation.payload)) == (7, 24)
+    seen, server, rtr = (IPv4Address(text) for text in ("192.0.2.1", "10.0.0.2", "192.0.2.9"))
+    assert reply.translation == NatTraversal(4342, 61000, seen, server, None, (rtr,))
     assert reply.encode() == bytes.fromhex(REPLY)
 
 

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import WireError
-from lispfast.model.mapping import Action, Locator, Mapping
+from lispfast.model.mapping import Action, Hop, Locator, Mapping
 from lispfast.model.units import InstanceId, Minutes
 from lispfast.wire.addresses import InstanceAddress, Lcaf, OtherAddress, WireAddress
 from lispfast.wire.cursor import Cursor
+from lispfast.wire.lcaf_locators import ExplicitPath, PathHop
 from lispfast.wire.records import (
     EidRecord,
     LocatorRecord,
@@ -220,4 +221,31 @@ def test_a_locator_of_a_kind_that_we_do_not_use_is_left_out(address: WireAddress
 def test_a_vendors_locator_spoils_the_message() -> None:
     record = EidRecord(V4, 32, Minutes(1), (LocatorRecord(GOOD), LocatorRecord(Lcaf(255, b"\0\1\2\3"))))
     with pytest.raises(WireError, match="vendor"):
-        mapping_from_record(record)
+        EidRecord.read(Cursor(record.encode()))
+
+
+def test_an_eid_of_unknown_lcafs_spoils_the_message() -> None:
+    with pytest.raises(WireError, match="not recognised"):
+        EidRecord.read(Cursor(EidRecord(Lcaf(99, b"new"), 0, Minutes(1)).encode()))
+
+
+PATH = (Hop(ip_address("10.0.0.9"), lookup=True), Hop(GOOD, probe=True), Hop(ip_address("2001:db8::7"), strict=True))
+
+
+def test_a_path_is_written_behind_the_addresses_and_comes_back() -> None:
+    along, other = Locator(PATH[0].address, path=PATH), Locator(GOOD, path=PATH[1:])
+    six = Locator(ip_address("2001:db8::1"))
+    mapping = Mapping(EidPrefix.parse("10.1.0.0/16"), (other, along, six), Minutes(5))
+    record = record_from_mapping(mapping)
+    assert [type(locator.address) for locator in record.locators] == [IPv6Address, ExplicitPath, ExplicitPath]
+    again = EidRecord.read(Cursor(record.encode()))
+    assert mapping_from_record(again).locators == (six, along, other)
+    assert record_from_mapping(replace(mapping, locators=(along, six, other))) == record
+
+
+def test_a_path_that_comes_to_a_hop_twice_is_refused() -> None:
+    hops = (PathHop(GOOD), PathHop(ip_address("10.0.0.9")), PathHop(GOOD))
+    bad = LocatorRecord(ExplicitPath(hops))
+    record = EidRecord(V4, 32, Minutes(1), (bad, LocatorRecord(ExplicitPath(hops[:2]))))
+    assert [len(locator.path) for locator in mapping_from_record(record).locators] == [2]
+    assert refused_locators(record) == (bad,)

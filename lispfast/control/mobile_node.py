@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from lispfast.control import mobile_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
+from lispfast.control.exchange import Exchange
 from lispfast.control.forwarding import ForwardingTable, local_prefixes
 from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
-from lispfast.control.map_replies import believable, settles
 from lispfast.control.mobility import Move, Position, compare, locate
 from lispfast.control.outbox import Outbox
 from lispfast.control.path_mtu import PathMtus
@@ -22,23 +22,17 @@ from lispfast.control.prober import Prober
 from lispfast.control.register_nonce import RegisterNonce
 from lispfast.control.registrar import Registrar
 from lispfast.control.resolver import Resolver
-from lispfast.control.responder import Asked, Responder
+from lispfast.control.responder import Responder
 from lispfast.control.role import NonceSource
 from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
-from lispfast.model.addresses import CONTROL_PORT, Address, Eid, EidPrefix
-from lispfast.model.errors import WireError
-from lispfast.model.forwarding import Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction
+from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction, Unreachable
 from lispfast.model.mapping import Action, Locator
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Settings
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import Seconds
-from lispfast.wire.encapsulated_control import EncapsulatedControl
-from lispfast.wire.map_notify import MapNotify
-from lispfast.wire.map_reply import MapReply
-from lispfast.wire.map_request import MapRequest
-from lispfast.wire.records import mapping_from_record
 
 
 class MobileNode:
@@ -63,6 +57,7 @@ class MobileNode:
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
+        self.exchange = Exchange(self)
         self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
         self._running = False
@@ -122,6 +117,8 @@ class MobileNode:
                 self._on_miss(punt, now)
             case PathMtu():
                 self._on_path_mtu(punt, now)
+            case Unreachable(locator):
+                self.prober.handle_hint(locator, now)
             case NoSegmentation(ifindex):
                 names = (one.name for one in self.underlay.interfaces if one.index == ifindex)
                 self.outbox.event("segmentation-refused", interface=next(names, str(ifindex)))
@@ -135,9 +132,9 @@ class MobileNode:
         self.prober.handle_timeout(now)
         self._ask_for_the_lost(now)
         for failed in self.resolver.handle_timeout(now):
-            self._changed(self.cache.hold(failed.asked, failed.until, now), now)
+            self.changed(self.cache.hold(failed.asked, failed.until, now), now)
         due = self.cache.handle_timeout(now)
-        self._changed(due.expired, now)
+        self.changed(due.expired, now)
         self._touch_paths(self.path_mtus.handle_timeout(now))
         for prefix in due.refresh:
             self.resolver.refresh(prefix, now)
@@ -149,7 +146,7 @@ class MobileNode:
             return
         message = self.intake.read(datagram, now)
         if message is not None:
-            self._dispatch(message, datagram, now)
+            self.exchange.handle_message(message, datagram, now)
             self._flush(now)
 
     def poll_timeout(self) -> Timeout | None:
@@ -192,82 +189,6 @@ class MobileNode:
             self._touch_paths(self.path_mtus.handle_hint(hint.locator, hint.mtu, source.mtu, now))
             self._flush(now)
 
-    # --- Messages -----------------------------------------------------------------------------------------------------
-
-    def _dispatch(self, message: object, datagram: Datagram, now: Seconds) -> None:
-        match message:
-            case MapRequest():
-                addresses = datagram.source.address, datagram.destination.address
-                self._on_request(Asked(message, *addresses, datagram.source.port, encapsulated=False), now)
-            case EncapsulatedControl():
-                self._on_encapsulated(message, datagram, now)
-            case MapReply(probe=True):
-                self._on_probe_reply(message, now)
-            case MapReply():
-                self._on_reply(message, datagram, now)
-            case MapNotify():
-                if self.registrar.handle_notify(message, datagram, now):
-                    self.solicitor.handle_notified(self.registrar.complete, now)
-            case _:
-                self.outbox.drop(ControlReason.NOT_FOR_ROLE)
-
-    def _on_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
-        opened = self.intake.open(message, datagram, now)
-        if opened is None:
-            return
-        inner, request = opened
-        if CONTROL_PORT not in (inner.source.port, inner.destination.port):
-            self.outbox.drop(ControlReason.ECM_INNER)
-        elif isinstance(request, MapRequest):
-            addresses = inner.source.address, datagram.destination.address
-            self._on_request(Asked(request, *addresses, inner.source.port, encapsulated=True), now)
-        else:
-            self.outbox.drop(ControlReason.NOT_FOR_ROLE)
-
-    def _on_request(self, asked: Asked, now: Seconds) -> None:
-        if asked.request.smr:  # whatever else it claims to be: an SMR is never answered
-            self.smr_responder.handle_smr(asked, self.position, now)
-        else:
-            answered = self.responder.handle_request(asked, now)
-            if answered and not asked.request.probe:  # a probe asks whether we are there, and maybe at the old place
-                self.solicitor.handle_answered(asked.request, answered)
-                self.verifier.handle_request(asked.request, self.position, now)
-
-    def _on_reply(self, reply: MapReply, datagram: Datagram, now: Seconds) -> None:
-        asked = self.resolver.match(reply.nonce)
-        if asked is None:
-            self.outbox.drop(ControlReason.NONCE_UNKNOWN)
-            return
-        mappings = believable(reply, asked, self.position, self.outbox)
-        if not mappings:
-            return
-        answered = self.resolver.answered(reply.nonce, now)
-        self._changed(self.cache.learn(mappings, asked, now), now)
-        for mapping in mappings:
-            if settles(mapping):
-                self.resolver.covered(mapping.prefix, now)
-        self.outbox.event(
-            "map-reply-received",
-            **{"from": str(datagram.source.address)},
-            eid_prefix=",".join(str(mapping.prefix) for mapping in mappings),
-            locators=",".join(str(locator.address) for mapping in mappings for locator in mapping.locators),
-            rtt_us=round(answered.rtt * 1_000_000),
-        )
-
-    def _on_probe_reply(self, reply: MapReply, now: Seconds) -> None:
-        """A probe's answer is no mapping; where it names other RLOCs than the cache, the mapping system is asked."""
-        asked = self.prober.handle_reply(reply, now)
-        entry = self.cache.get(asked) if asked else None
-        if entry is None or entry.origin is not Origin.MAP_REPLY:
-            return
-        try:
-            told = [m for m in map(mapping_from_record, reply.records) if m.prefix == entry.prefix]
-        except WireError:
-            return
-        known = {locator.address for locator in entry.mapping.locators}
-        if any({locator.address for locator in mapping.locators} != known for mapping in told):
-            self.resolver.refresh(entry.prefix, now)
-
     # --- From one machine to the next ---------------------------------------------------------------------------------
 
     def outlook(self) -> Outlook:
@@ -279,7 +200,8 @@ class MobileNode:
         for rloc in rlocs:
             self.table.touch_rloc(rloc)
 
-    def _changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
+    def changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
+        """The map-cache's entries of these prefixes are others now."""
         if prefixes:
             self.table.touch(prefixes)
             self.prober.handle_cache(now)
@@ -302,7 +224,7 @@ class MobileNode:
         """Nobody answered where we were; here somebody may, but for the pause that RFC 9301 section 5.3 asks for."""
         for prefix in self.cache.holds():
             if not self.resolver.paused(prefix, now):
-                self._changed(self.cache.remove(prefix), now)
+                self.changed(self.cache.remove(prefix), now)
 
     def _untold(self) -> tuple[EidPrefix, ...]:
         """Our EID-prefixes whose locators are not those last told; they count as told now, unless we have no way."""

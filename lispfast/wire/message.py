@@ -12,6 +12,10 @@ from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 
+# From RFC 9304 section 3. No sub-type is spoken here.
+SHARED_EXTENSION = 15
+SUBTYPE_MASK = 0x0FFF
+
 Message = (
     MapRequest | MapReply | MapRegister | MapNotify | MapNotifyAck | MapReferral | InfoMessage | EncapsulatedControl
 )
@@ -44,6 +48,9 @@ def decode(payload: bytes) -> Message:
         raise WireError("type", 0, "an empty datagram")
     kind = payload[0] >> 4
     codec = _BY_TYPE.get(kind)
+    if kind == SHARED_EXTENSION and len(payload) > 1:
+        subtype = int.from_bytes(payload[:2], "big") & SUBTYPE_MASK
+        raise UnknownType("sub-type", 0, f"no codec for sub-type {subtype} of the shared extension type")
     if codec is None:
         raise UnknownType("type", 0, f"no codec for type {kind}")
     return codec.decode(payload)

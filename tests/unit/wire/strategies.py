@@ -45,7 +45,7 @@ from lispfast.wire.lcaf_locators import (
     SecurityKey,
 )
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
-from lispfast.wire.map_referral import MapReferral
+from lispfast.wire.map_referral import MapReferral, ReferralRecord, Signature
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
@@ -222,7 +222,21 @@ def notifications(kind: type[map_notify.Notification]) -> st.SearchStrategy[map_
     return st.builds(kind, nonces, records, identity=identity, reserved=reserved, trailing=trailing, **authentication)
 
 
-map_referrals = st.builds(MapReferral, nonces, octet, trailing, masked(0x0FFFFF00))
+signatures = st.builds(Signature, bits(32), bits(32), bits(32), bits(16), octet, st.binary(max_size=9), bits(24))
+referral_records = st.builds(
+    ReferralRecord,
+    eids,
+    octet,
+    bits(32),
+    lists(locator_records),
+    bits(3),
+    st.booleans(),
+    st.booleans(),
+    bits(12),
+    lists(signatures),
+    bits(11),
+)
+map_referrals = st.builds(MapReferral, nonces, lists(referral_records), masked(0x0FFFFF00), trailing)
 info_messages = st.builds(
     InfoMessage,
     nonces,

@@ -23,6 +23,14 @@ def test_a_type_without_a_codec(kind: int) -> None:
         decode(bytes((kind << 4,)) + bytes(40))
 
 
+def test_a_shared_extension_is_named_by_its_sub_type() -> None:
+    """RFC 9304 section 3."""
+    with pytest.raises(UnknownType, match="sub-type 1029 "):
+        decode(bytes.fromhex("f405 0000"))
+    with pytest.raises(UnknownType):
+        decode(b"\xf4")
+
+
 @pytest.mark.parametrize("kind", range(1, 9))
 def test_a_lone_type_is_cut_short_and_not_unknown(kind: int) -> None:
     with pytest.raises(WireError) as caught:

@@ -25,7 +25,8 @@ UNUSED = PrefixTraffic(0, 0, 0, None)
 
 def local_prefixes(settings: Settings) -> tuple[LocalPrefix, ...]:
     """Our own EID-prefixes: that of each database-mapping, a mobile node's a host's."""
-    return tuple(LocalPrefix(entry.prefix, entry.version) for entry in settings.database)
+    versioned = settings.header_hints.map_versioning
+    return tuple(LocalPrefix(entry.prefix, entry.version if versioned else 0) for entry in settings.database)
 
 
 class ForwardingTable:

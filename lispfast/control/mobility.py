@@ -111,8 +111,16 @@ class Move:
 def locate(settings: Settings, underlay: Underlay) -> Position:
     """Where the node stands in this underlay."""
     ways = _ways(settings, underlay)
+    versioned = settings.header_hints.map_versioning
     mappings = tuple(
-        Mapping(entry.prefix, _locators(entry, ways), entry.ttl, authoritative=True) for entry in settings.database
+        Mapping(
+            entry.prefix,
+            _locators(entry, ways),
+            entry.ttl,
+            authoritative=True,
+            version=entry.version if versioned else 0,
+        )
+        for entry in settings.database
     )
     ways.sort(key=lambda way: _rank(way, settings.database))
     return Position(tuple(ways), mappings, _beside(ways, settings, underlay))

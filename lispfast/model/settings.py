@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.encapsulation import Encapsulation
-from lispfast.model.mapping import Mapping
+from lispfast.model.mapping import Hop, Mapping
 from lispfast.model.units import Minutes, Seconds
 
 DEFAULT_TTL = Minutes(10)
@@ -93,12 +93,16 @@ class InterfaceLocator:
 
 @dataclass(frozen=True, slots=True)
 class AddressLocator:
-    """A locator of a database-mapping given as an address; `local` False is somebody else's (proxy-reply only)."""
+    """A locator of a database-mapping given as an address; `local` False is somebody else's (proxy-reply only).
+
+    `path` is an explicit locator path, of which `address` is the first hop and our own RLOC the last; empty without one.
+    """
 
     address: Address
     priority: int = 1
     weight: int = 100
     local: bool = True
+    path: tuple[Hop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +256,11 @@ class Settings:
     debug: int = 0
     state_dir: str | None = None
     control_socket: str | None = None
+
+    @property
+    def header_hints(self) -> Hints:
+        """The hints in force: none on the public Internet, whatever was asked for."""
+        return self.hints if self.profile is Profile.PRIVATE else Hints()
 
     @property
     def encapsulations(self) -> frozenset[Encapsulation]:

@@ -50,8 +50,8 @@ def map_cache(node: MobileNode, now: Seconds) -> View:
 
     `expires` is None for an entry that never does, `idle` None for one that was never used. Its use is `packets_out`,
     `bytes_out`, `packets_in`, `bytes_in` (inner ones) and `drops`, 0 before the first packet. A locator has `address`,
-    `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `encapsulation` and `mtu`: of the path, outer headers included,
-    with `mtu_learnt`, how long ago a router said so, None where it is the interface's.
+    `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `smoothed_rtt_ms`, `encapsulation` and `mtu`: of the path, outer
+    headers included, with `mtu_learnt`, how long ago a router said so, None where it is the interface's.
     """
     outlook = node.outlook()
     return {"entries": [_entry(node, entry, outlook, now) for entry in node.cache.entries()]}
@@ -133,6 +133,7 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
         "priority": locator.priority,
         "weight": locator.weight,
         "rtt_ms": _milliseconds(path.rtt if path else None),
+        "smoothed_rtt_ms": _milliseconds(path.smoothed if path else None),
     }
 
 

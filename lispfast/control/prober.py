@@ -6,6 +6,7 @@ One machine an RLOC:
     up         named       up         the cache names it now: wait for the first round
     up         round       testing    send a probe, wait for the answer
     up         idle        up         nobody uses it: skip this round
+    up         hinted      testing    send a probe at once: somebody says that it is down
     testing    unanswered  testing    send again
     testing    exhausted   down       tell; leave it out of the verdicts; ask for the mapping
     testing    answered    up         wait for the next round
@@ -19,9 +20,11 @@ One machine an RLOC:
     parked     moved       up
     parked     stranded    parked
     up, down, parked: answered        a late answer: it is up
+    any but up: hinted                nothing: it is being probed, or nobody can
 
-`up` means not known to be down. A round comes each interval, jittered; a machine lives as long as the cache names its
-RLOC.
+`up` means not known to be down: who sends us nothing is not down, only who does not answer when asked. A round comes
+each interval, jittered; a machine lives as long as the cache names its RLOC. A hint, an ICMP error or a status bit,
+costs its sender nothing: it counts for an RLOC in use, within a limit, and is never believed (RFC 9301 section 7).
 """
 
 from __future__ import annotations
@@ -31,11 +34,13 @@ from enum import StrEnum
 
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.jitter import around, longer
 from lispfast.control.machine import consult
 from lispfast.control.map_cache import MapCache
 from lispfast.control.map_requests import probe
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
+from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.reasons import ControlReason
@@ -49,6 +54,10 @@ JITTER = 0.25  # of the interval, to either side: peers that start together do n
 MAX_RLOCS = 1024  # probed at once; an RLOC beyond that is used unprobed
 MAX_NONCES = 4  # of one RLOC that are still answered
 SLACK_SHARE = 0.1  # of the interval
+RETRY_JITTER = 0.1  # of the retry interval, more of it
+HINT_INTERVAL = Seconds(10)  # for each RLOC: what a forger makes us send is no more than a few times the rounds
+HINT_TOTAL_INTERVAL, HINT_TOTAL_BURST = Seconds(1), 16  # over all RLOCs
+SMOOTHING = 1 / 8  # of a new round-trip time goes into the smoothed one, as RFC 6298 section 2.3 has it
 
 
 class State(StrEnum):
@@ -67,6 +76,7 @@ class Fact(StrEnum):
     NAMED = "named"
     ROUND = "round"
     IDLE = "idle"
+    HINTED = "hinted"
     UNANSWERED = "unanswered"
     EXHAUSTED = "exhausted"
     ANSWERED = "answered"
@@ -93,6 +103,7 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.UP, Fact.ROUND): (State.TESTING, Do.PROBE),
     (State.UP, Fact.IDLE): (State.UP, Do.REST),
     (State.UP, Fact.ANSWERED): (State.UP, Do.NOTHING),
+    (State.UP, Fact.HINTED): (State.TESTING, Do.PROBE),
     (State.TESTING, Fact.UNANSWERED): (State.TESTING, Do.PROBE),
     (State.TESTING, Fact.EXHAUSTED): (State.DOWN, Do.LOSE),
     (State.TESTING, Fact.ANSWERED): (State.UP, Do.REST),
@@ -103,6 +114,7 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.MISS),
     (State.RETESTING, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.PARKED, Fact.ANSWERED): (State.PARKED, Do.NOTHING),
+    **{(state, Fact.HINTED): (state, Do.NOTHING) for state in State if state is not State.UP},
     **{(state, Fact.MOVED): (State.UP, Do.SOON) for state in State},
     **{(state, Fact.STRANDED): (State.PARKED, Do.PARK) for state in State},
 }
@@ -110,12 +122,16 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
 
 @dataclass(slots=True)
 class Path:
-    """The machine of one RLOC; `rtt` is of the last answer, `sent` are the probes that may still be answered."""
+    """The machine of one RLOC; `sent` are the probes that may still be answered.
+
+    `rtt` is of the last answer, `smoothed` over those since we stand where we do.
+    """
 
     rloc: Address
     state: State = State.UP
     tries: int = 0
     rtt: Seconds | None = None
+    smoothed: Seconds | None = None
     asked: EidPrefix | None = None
     sent: dict[Nonce, Seconds] = field(default_factory=dict)
 
@@ -136,6 +152,8 @@ class Prober:
         self._by_nonce: dict[Nonce, Address] = {}
         self._timers: ExpiryQueue[Address] = ExpiryQueue()
         self._lost: list[Address] = []
+        self._hints = RateLimiter(HINT_INTERVAL, 1, capacity=MAX_RLOCS)
+        self._hints_total = RateLimiter(HINT_TOTAL_INTERVAL, HINT_TOTAL_BURST, capacity=1)
         self.changed = False
 
     def take_lost(self) -> list[Address]:
@@ -176,20 +194,28 @@ class Prober:
         """Probe what is due."""
         for rloc in self._timers.pop_due(now):
             path = self._paths[rloc]
-            used = [prefix for prefix in self._cache.users(rloc) if self._cache.in_use(prefix, now)]
             if path.state in (State.TESTING, State.RETESTING):
                 exhausted = path.tries > self._probing.retries
                 self._step(path, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
                 continue
-            if used:
-                path.asked = used[0]
-            path.tries = 0
-            self._step(path, Fact.ROUND if used else Fact.IDLE, now)
+            self._step(path, Fact.ROUND if self._aim(path, now) else Fact.IDLE, now)
+
+    def handle_hint(self, rloc: Address, now: Seconds) -> None:
+        """Somebody says that the RLOC cannot be reached: probe it at once, if we use it and do not probe it already."""
+        path = self._paths.get(rloc)
+        if path is None or path.state is not State.UP or not self._aim(path, now):
+            return
+        if self._hints.ready_at(rloc, now) > now or not self._hints_total.allow(None, now):
+            self._outbox.drop(ControlReason.RATE_LIMITED)
+            return
+        self._hints.allow(rloc, now)
+        self._step(path, Fact.HINTED, now)
 
     def handle_reply(self, reply: MapReply, now: Seconds) -> EidPrefix | None:
         """A Map-Reply with the probe bit came; the EID-prefix that was asked, None where the reply is ignored.
 
-        It counts for the RLOC that was probed and, where its record marks another of ours as probed, for that one too.
+        The p-bit says for which RLOC it counts (section 5.4), the first one that is set, if it is another locator of
+        the mapping that was asked for. For the RLOC that was probed it counts too: the nonce went nowhere else.
         """
         rloc = self._by_nonce.get(reply.nonce)
         if rloc is None:
@@ -200,12 +226,13 @@ class Prober:
             return None
         path = self._paths[rloc]
         path.rtt = Seconds(now - path.sent[reply.nonce])
+        path.smoothed = _smooth(path.smoothed, path.rtt)
         self._clear(path)
         self._step(path, Fact.ANSWERED, now)
         marked = next((loc.address for record in reply.records for loc in record.locators if loc.probed), None)
-        for other in self._paths.values():
-            if other.rloc == marked and other.rloc != rloc:
-                self._step(other, Fact.ANSWERED, now)
+        other = next((path for path in self._paths.values() if path.rloc == marked), None)
+        if other is not None and other.rloc != rloc and path.asked in self._cache.users(other.rloc):
+            self._step(other, Fact.ANSWERED, now)
         return path.asked
 
     def next_timeout(self) -> Timeout | None:
@@ -213,6 +240,13 @@ class Prober:
         at = self._timers.next()
         slack = Seconds(min(self._probing.interval, self._probing.retry_interval) * SLACK_SHARE)
         return None if at is None else Timeout(at, slack, "an RLOC-probe is due")
+
+    def _aim(self, path: Path, now: Seconds) -> bool:
+        """Choose the prefix that a round asks for; False where nobody uses the RLOC."""
+        path.tries = 0
+        used = next((p for p in self._cache.users(path.rloc) if self._cache.in_use(p, now)), None)
+        path.asked = used or path.asked
+        return used is not None
 
     def _step(self, path: Path, fact: Fact, now: Seconds) -> None:
         path.state, do = consult(TABLE, path.state, fact)
@@ -230,6 +264,7 @@ class Prober:
                 self._lost.append(path.rloc)
                 self._rest(path, now)
             case Do.SOON:
+                path.smoothed = None
                 self._rest(path, now, soon=True)
             case Do.FIND:
                 self.changed = True
@@ -256,7 +291,7 @@ class Prober:
             oldest = next(iter(path.sent))
             del path.sent[oldest], self._by_nonce[oldest]
         self._outbox.send(probe(path.asked, self._position.rlocs, nonce).encode(), source, path.rloc)
-        self._timers.set(path.rloc, Seconds(now + self._probing.retry_interval))
+        self._timers.set(path.rloc, Seconds(now + longer(self._probing.retry_interval, RETRY_JITTER, self._nonces)))
 
     def _rest(self, path: Path, now: Seconds, *, soon: bool = False) -> None:
         """Until the next round: the interval with a jitter drawn from the nonces.
@@ -264,9 +299,8 @@ class Prober:
         After a move the first round comes within a retry's time: a peer that moved at the same time was told at its old
         place, as we were, and only the mapping system knows where it is.
         """
-        draw = (self._nonces() & 0xFFFF) / 0xFFFF * 2 - 1
         wait = min(self._probing.interval, self._probing.retry_interval) if soon else self._probing.interval
-        self._timers.set(path.rloc, Seconds(now + wait * (1 + JITTER * draw)))
+        self._timers.set(path.rloc, Seconds(now + around(wait, JITTER, self._nonces)))
 
     def _clear(self, path: Path) -> None:
         for nonce in path.sent:
@@ -278,3 +312,7 @@ class Prober:
         self.changed = self.changed or path.state in (State.DOWN, State.RETESTING)
         self._clear(path)
         self._timers.discard(rloc)
+
+
+def _smooth(before: Seconds | None, rtt: Seconds) -> Seconds:
+    return rtt if before is None else Seconds(before + (rtt - before) * SMOOTHING)

@@ -49,9 +49,13 @@ class Asked:
 
 
 class Responder:
-    """Holds no state but its rate limits: our mappings come with each position."""
+    """Holds no state but its rate limits: our mappings come with each position.
 
-    def __init__(self, outbox: Outbox) -> None:
+    `echoes` says in each Map-Reply that we echo nonces (the E-bit, RFC 9300 section 10.1).
+    """
+
+    def __init__(self, outbox: Outbox, *, echoes: bool = False) -> None:
+        self._echoes = echoes
         self._outbox = outbox
         self._position = Position()
         self._per_prefix = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
@@ -105,7 +109,7 @@ class Responder:
         under = [m for m in self._position.mappings if m.prefix != mapping.prefix and mapping.prefix.covers(m.prefix)]
         mappings = [replace(m, ttl=mapping.ttl) for m in (mapping, *under)]  # one TTL, so that they end together
         records = tuple(record_from_mapping(_mark(m, probed)) for m in mappings)
-        reply = MapReply(nonce, records, probe=probed is not None)
+        reply = MapReply(nonce, records, probe=probed is not None, echo_nonce=self._echoes)
         while len(reply.records) > 1 and len(reply.encode()) > room:
             reply = replace(reply, records=reply.records[:-1])
         return reply

@@ -9,6 +9,7 @@ from lispfast.model.errors import WireError
 from lispfast.model.units import Nonce
 from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.records import eid_prefix, wire_eid
 
@@ -20,15 +21,18 @@ def question(
     return MapRequest(nonce, source_eid, rlocs, (_record(asked),), smr_invoked=smr_invoked)
 
 
-def encapsulated(request: MapRequest, inner_source: Address, asked: EidPrefix) -> bytes:
+def encapsulated(
+    request: MapRequest, inner_source: Address, asked: EidPrefix, authentication: RequestAuthentication | None = None
+) -> bytes:
     """The request in an Encapsulated Control Message to a Map-Resolver.
 
     The inner packet goes to the EID that is asked for, from an address of the same family; the Map-Reply comes to its
-    source port.
+    source port. `authentication` is what LISP-SEC adds.
     """
     source = Endpoint(inner_source, CONTROL_PORT)
     destination = Endpoint(asked.network.network_address, CONTROL_PORT)
-    return EncapsulatedControl.wrap(source, destination, request.encode()).encode()
+    message = EncapsulatedControl.wrap(source, destination, request.encode(), authentication=authentication)
+    return message.encode()
 
 
 def probe(cached: EidPrefix, rlocs: tuple[Address, ...], nonce: Nonce) -> MapRequest:

@@ -38,6 +38,7 @@ from enum import StrEnum
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.jitter import longer
+from lispfast.control.lisp_sec_requests import ProtectedRequests
 from lispfast.control.machine import consult
 from lispfast.control.map_requests import encapsulated, question
 from lispfast.control.mobility import Position
@@ -166,6 +167,7 @@ class Resolver:
         self._by_nonce: dict[Nonce, EidPrefix] = {}
         self._timers: ExpiryQueue[EidPrefix] = ExpiryQueue()
         self._pace = RequestPace()
+        self.protection = ProtectedRequests(settings.lisp_sec, nonces, outbox)
         self._followed: OrderedDict[EidPrefix, Nonce] = OrderedDict()
         self._warned = False
         self.displaced = 0
@@ -352,9 +354,12 @@ class Resolver:
         if len(lookup.sent) > MAX_NONCES:  # every move starts the tries anew
             oldest = next(iter(lookup.sent))
             del lookup.sent[oldest], self._by_nonce[oldest]
+            self.protection.forget_one(oldest)
         solicited = lookup.purpose is Purpose.SOLICITED
         request = question(lookup.asked, lookup.source_eid, self._position.rlocs, nonce, smr_invoked=solicited)
-        self._outbox.send(encapsulated(request, lookup.inner_source, lookup.asked), source, resolver)
+        authentication = self.protection.protect(lookup.asked, nonce, resolver, now)
+        packet = encapsulated(request, lookup.inner_source, lookup.asked, authentication)
+        self._outbox.send(packet, source, resolver)
         self._timers.set(lookup.asked, Seconds(now + longer(REQUEST_INTERVAL, JITTER, self._nonces)))
         fields: dict[str, str | int] = {"eid_prefix": str(lookup.asked), "map_resolver": str(resolver)}
         self._outbox.event("map-request-sent", **fields, purpose=lookup.purpose.value, attempt=lookup.tries)
@@ -390,3 +395,4 @@ class Resolver:
         self._timers.discard(lookup.asked)
         for nonce in lookup.sent:
             del self._by_nonce[nonce]
+        self.protection.forget(lookup.asked, lookup.sent)

@@ -7,14 +7,17 @@ from ipaddress import IPv4Address, IPv6Address
 
 from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
-from lispfast.wire.map_notify import MapNotify
+from lispfast.wire.info_message import InfoMessage
+from lispfast.wire.lcaf import LcafValue
+from lispfast.wire.map_notify import MapNotify, MapNotifyAck
+from lispfast.wire.map_referral import MapReferral
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.message import Message
 from lispfast.wire.records import EidRecord, LocatorRecord
 
-Shown = tuple[str, int | str]
+from .lcaf_dissection import LCAF_REPEATED, Shown, shown_lcaf
 
 # Fields that repeat others: groups, the AFI before an address, and the fixed parts of an LCAF.
 REPEATED = {
@@ -25,10 +28,7 @@ REPEATED = {
     "lisp.mapping",
     "lisp.loc",
     "lisp.loc.flags",
-    "lisp.lcaf",
-    "lisp.lcaf.header",
-    "lisp.lcaf.length",
-}
+} | LCAF_REPEATED
 
 
 def shown(message: Message) -> list[Shown]:
@@ -42,6 +42,12 @@ def shown(message: Message) -> list[Shown]:
             return [("lisp.type", 3), *_map_register(message)]
         case MapNotify():
             return [("lisp.type", 4), *_map_notify(message)]
+        case MapNotifyAck():
+            return [("lisp.type", 5)]  # tshark 4.0 reads no more of it
+        case MapReferral():
+            return [("lisp.type", 6), *_map_referral(message)]
+        case InfoMessage():
+            return [("lisp.type", 7), *_info_message(message)]
         case EncapsulatedControl():
             flags = [("lisp.ecm.flags.sec", int(message.security)), ("lisp.ecm.flags.ddt", int(message.ddt))]
             reserved = int(message.to_etr) << 25 | int(message.to_ms) << 24 | message.reserved
@@ -114,6 +120,39 @@ def _authenticated(message: MapRegister | MapNotify) -> Iterator[Shown]:
         yield "lisp.siteid", message.identity.site_id.to_bytes(8, "big").hex(":")
 
 
+def _map_referral(message: MapReferral) -> Iterator[Shown]:
+    yield "lisp.mref.res", 0
+    yield "lisp.records", len(message.records)
+    yield "lisp.nonce", message.nonce
+    for record in message.records:
+        yield "lisp.mapping.ttl", record.ttl
+        yield "lisp.mapping.loccnt", len(record.referrals)
+        yield "lisp.mapping.eid.masklen", record.mask_len
+        yield "lisp.mapping.act", record.action
+        yield "lisp.mapping.auth", int(record.authoritative)
+        yield "lisp.referral.incomplete", int(record.incomplete)
+        yield "lisp.mapping.res1", 0
+        yield "lisp.referral.sigcnt", len(record.signatures)
+        yield "lisp.mapping.ver", record.map_version
+        yield from _address("lisp.mapping.eid.ipv4", "lisp.mapping.eid.ipv6", record.eid)
+        for referral in record.referrals:
+            yield from _locator(referral)
+
+
+def _info_message(message: InfoMessage) -> Iterator[Shown]:
+    yield "lisp.info.r", int(message.reply)
+    yield "lisp.info.res1", 0
+    yield "lisp.nonce", message.nonce
+    yield "lisp.keyid", message.key_id << 8 | message.algorithm_id
+    yield "lisp.authlen", len(message.auth_data)
+    yield "lisp.auth", message.auth_data.hex(":")
+    yield "lisp.info.ttl", message.ttl
+    yield "lisp.info.res2", 0
+    yield "lisp.info.prefix.masklen", message.mask_len
+    yield from _address("lisp.info.prefix.ipv4", "lisp.info.prefix.ipv6", message.eid)
+    yield from _address("", "", message.translation)
+
+
 def _records(records: tuple[EidRecord, ...]) -> Iterator[Shown]:
     for record in records:
         yield "lisp.mapping.ttl", record.ttl
@@ -138,7 +177,10 @@ def _locator(locator: LocatorRecord) -> Iterator[Shown]:
     yield "lisp.loc.flags.local", int(locator.local)
     yield "lisp.loc.flags.probe", int(locator.probed)
     yield "lisp.loc.flags.reach", int(locator.reachable)
-    yield "lisp.loc.locator", str(locator.address)
+    if isinstance(locator.address, IPv4Address | IPv6Address):
+        yield "lisp.loc.locator", str(locator.address)
+    else:
+        yield from _address("", "", locator.address)
 
 
 def _address(name_v4: str, name_v6: str, address: WireAddress) -> Iterator[Shown]:
@@ -149,12 +191,7 @@ def _address(name_v4: str, name_v6: str, address: WireAddress) -> Iterator[Shown
             yield name_v4, str(address)
         case IPv6Address():
             yield name_v6, str(address)
-        case InstanceAddress():
-            yield "lisp.lcaf.res1", 0
-            yield "lisp.lcaf.flags", 0
-            yield "lisp.lcaf.type", 2
-            yield "lisp.lcaf.res2", 0
-            yield "lisp.lcaf.iid", address.iid
-            yield from _address("lisp.lcaf.iid.ipv4", "lisp.lcaf.iid.ipv6", address.address)
+        case InstanceAddress() | LcafValue():
+            yield from shown_lcaf(address)
         case _:
             raise NotImplementedError(type(address).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,20 +15,40 @@ import pytest
 from lispfast.model.addresses import EidPrefix, Endpoint
 from lispfast.model.mapping import Action, Locator, Mapping
 from lispfast.model.units import Minutes, Nonce
+from lispfast.wire.addresses import LCAF_TYPES, OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import XtrIdentity
-from lispfast.wire.map_notify import MapNotify
+from lispfast.wire.info_message import InfoMessage
+from lispfast.wire.lcaf import LcafHeader, LcafValue
+from lispfast.wire.lcaf_keys import ApplicationData, Json, KeyValue, MulticastInfo, OpaqueKey, SourceDestination
+from lispfast.wire.lcaf_locators import (
+    AfiList,
+    Angle,
+    AsNumber,
+    EncapsulationFormat,
+    ExplicitPath,
+    GeoLocation,
+    NatTraversal,
+    NonceLocator,
+    PathHop,
+    Replica,
+    ReplicationList,
+    SecurityKey,
+)
+from lispfast.wire.map_notify import MapNotify, MapNotifyAck
+from lispfast.wire.map_referral import MapReferral, ReferralRecord
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.message import Message, decode
 from lispfast.wire.packet import encode_packet
-from lispfast.wire.records import record_from_mapping, wire_eid
+from lispfast.wire.records import EidRecord, LocatorRecord, record_from_mapping, wire_eid
 
 from .dissection import REPEATED, Shown, shown
 from .pcap import write_packets
 
 WARNING = 0x600000  # tshark's severities: comment, chat, note, warning, error, in steps of 0x200000
+UNREAD = {4, 6, 11, 14, 16}  # LCAF types that tshark 4.0 says it does not dissect
 NONCE = Nonce(0x0123456789ABCDEF)
 RLOC_V4, RLOC_V6 = ip_address("10.0.1.2"), ip_address("2001:db8:1::2")
 PEER_V4, PEER_V6 = ip_address("10.0.3.2"), ip_address("2001:db8:3::2")
@@ -91,7 +112,59 @@ def replies() -> list[Message]:
     return found
 
 
-SENT = {"registrations": registrations(), "requests": requests(), "replies": replies()}
+def others() -> list[Message]:
+    """What a mobile node only hears of: acknowledgements of others, referrals, NAT traversal."""
+    found: list[Message] = []
+    for prefix in PREFIXES:
+        record = record_from_mapping(mapping(prefix))
+        referral = ReferralRecord(record.eid, record.mask_len, Minutes(1440), record.locators, 1, True, True, 9)
+        # tshark 4.0 does not look into an LCAF for the EID of these two.
+        info = {"algorithm_id": 1, "auth_data": AUTHENTICATION[1], "ttl": Minutes(5)}
+        seen = NatTraversal(4342, 61000, PEER_V4, PEER_V6, RLOC_V4, (RLOC_V6, PEER_V4))
+        found += [
+            MapNotifyAck(NONCE, (record,), algorithm_id=1, auth_data=AUTHENTICATION[1]),
+            MapReferral(NONCE, (referral, replace(referral, authoritative=False, incomplete=False))),
+            InfoMessage(NONCE, eid=prefix.network[0], mask_len=prefix.length, **info),
+            InfoMessage(NONCE, reply=True, eid=prefix.network[0], mask_len=prefix.length, translation=seen, **info),
+        ]
+    return found
+
+
+NAME = OtherAddress(17, b"router.example\0")
+GEO = GeoLocation(Angle(True, 37, 24, 30), Angle(False, 122, 4, 5), -86, None)
+LCAFS: list[LcafValue] = [
+    AfiList((RLOC_V4, RLOC_V6, NAME, GEO)),
+    AsNumber(65000, RLOC_V4),
+    ApplicationData(0xB8, 6, (0, 65535), (443, 443), RLOC_V4),
+    replace(GEO, address=RLOC_V6),
+    OpaqueKey(1, 0, b"opaque"),
+    NatTraversal(4342, 61000, RLOC_V4, PEER_V4, None, (PEER_V6,)),
+    NonceLocator(0x123456, RLOC_V6),
+    MulticastInfo(7, 24, 32, RLOC_V4, ip_address("232.1.1.1"), header=LcafHeader(rsvd2=5)),
+    ExplicitPath((PathHop(RLOC_V4, lookup=True), PathHop(RLOC_V6, probe=True), PathHop(PEER_V4, strict=True))),
+    SecurityKey(1, (b"public", b"another"), RLOC_V4),
+    SourceDestination(24, 48, RLOC_V4, RLOC_V6),
+    ReplicationList((Replica(0, RLOC_V4), Replica(1, RLOC_V6))),
+    Json(b"{}", RLOC_V4),
+    KeyValue(RLOC_V4, NAME),
+    EncapsulationFormat(0x11, RLOC_V4),
+]
+
+
+def canonical_addresses() -> list[Message]:
+    """Each LCAF as a locator between others, and as an EID."""
+    found: list[Message] = []
+    for lcaf in LCAFS:
+        locators = (LocatorRecord(RLOC_V4), LocatorRecord(lcaf, 2, 50), LocatorRecord(RLOC_V6))
+        found += [
+            MapReply(NONCE, (EidRecord(RLOC_V4, 32, Minutes(1), locators),)),
+            MapNotify(NONCE, (EidRecord(lcaf, 0, Minutes(1), locators[:1]),), auth_data=AUTHENTICATION[2]),
+        ]
+    return found
+
+
+SENT = {"registrations": registrations(), "requests": requests(), "replies": replies(), "others": others()}
+SENT["canonical addresses"] = canonical_addresses()
 
 
 def dissect(packets: list[bytes], folder: Path) -> list[ElementTree.Element]:
@@ -133,6 +206,10 @@ def fields(proto: ElementTree.Element) -> list[Shown]:
     return found
 
 
+def test_every_lcaf_is_among_them() -> None:
+    assert {lcaf.TYPE for lcaf in LCAFS} == set(LCAF_TYPES)
+
+
 @pytest.mark.parametrize("kind", SENT)
 @pytest.mark.parametrize("version", [4, 6])
 def test_tshark_reads_what_we_encoded(kind: str, version: int, tmp_path: Path) -> None:
@@ -142,7 +219,8 @@ def test_tshark_reads_what_we_encoded(kind: str, version: int, tmp_path: Path) -
     packets = dissect([encode_packet(*ends, message.encode()) for message in messages], tmp_path)
     assert len(packets) == len(messages)
     for message, packet in zip(messages, packets, strict=True):
-        assert complaints(packet) == []
+        unread = sum(lcaf.TYPE in UNREAD for lcaf in LCAFS if str(lcaf) in str(message))
+        assert len(complaints(packet)) == unread
         protocols = [proto for proto in packet.findall("proto") if proto.get("name") == "lisp"]
         expected = [message]
         if isinstance(message, EncapsulatedControl):

@@ -3,43 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from lispfast.config.checks import MAX_LOCATORS, Draft, Placed, check
-from lispfast.config.grammar import Assignment, Section
+from lispfast.config.checks import check
+from lispfast.config.draft import Draft, OwnPrefix, Placed
+from lispfast.config.grammar import Section
+from lispfast.config.keys import read_ring, read_shared
+from lispfast.config.locators import foreign_locators, own_locators, read_path
 from lispfast.config.problems import Report, did_you_mean, quote
 from lispfast.config.reader import Reader
-from lispfast.config.schema import DEBUG_LEVELS, DEFAULT_PRIORITY, DEFAULT_WEIGHT, Option
+from lispfast.config.schema import DEBUG_LEVELS
 from lispfast.model.encapsulation import Encapsulation
-from lispfast.model.mapping import Locator, Mapping
+from lispfast.model.mapping import UNUSABLE_PRIORITY, Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
-    AddressLocator,
     DatabaseMapping,
     Forwarding,
-    InterfaceLocator,
+    Hints,
+    LispSec,
     MapServerSettings,
     Mode,
     Probing,
+    Profile,
     ProxyEtr,
+    PubSub,
     Settings,
     Site,
     TunnelRoutes,
     UdpChecksum,
+    Use,
 )
 from lispfast.model.units import Minutes, Seconds
 
+_MODES = "MN, xTR or MS"
+_SHARED_KEYS = ("lisp-sec-key", "pubsub-key")
 _UNSUPPORTED_MODES = ("rtr", "ddt", "ddt-mr")
 _PROXY_VERSIONS = {"proxy-etr": (4, 6), "proxy-etr-ipv4": (4,), "proxy-etr-ipv6": (6,)}
-UNUSED = -1  # a priority of the early dialect: the interface's address of this family is no locator
-
-
-@dataclass(slots=True)
-class _Locators:
-    """The locators of a mapping as they are read."""
-
-    found: list[Placed[InterfaceLocator | AddressLocator]] = field(default_factory=list)
-    sound: bool = True
 
 
 def build(tree: Section, report: Report) -> Settings | None:
@@ -47,13 +46,19 @@ def build(tree: Section, report: Report) -> Settings | None:
     top = Reader(tree, "", report)
     draft = Draft(report)
     _read_mode(top, draft)
-    settings = _general(top)
+    settings = _general(top, draft)
     draft.map_resolvers = [Placed(*found) for found in top.addresses("map-resolver")]
     draft.proxy_itrs = [Placed(*found) for found in top.addresses("proxy-itrs")]
+    draft.destinations = [Placed(*found) for found in top.prefixes("allowed-dst-eids")]
     draft.has_map_resolver = top.has("map-resolver") or "map-resolver" in top.mistyped
     draft.attempted.update(top.mistyped)
     for option, section in top.sections:
         draft.attempted.setdefault(option.name, section.span)
+    _protection(top, draft)
+    # Paths first: a file may name one before it says what it is.
+    for option, section in sorted(top.sections, key=lambda found: found[0].name != "explicit-locator-path"):
+        if option.name in _SHARED_KEYS:
+            continue
         reader = Reader(section, option.inside, report)
         if option.inside == "proxy-etr":
             _proxy_etr(reader, draft, _PROXY_VERSIONS[option.name])
@@ -78,38 +83,35 @@ def _assemble(settings: Settings, mode: Mode, draft: Draft) -> Settings:
         static_map_cache=tuple(placed.value for placed in draft.static_map_cache.values()),
         sites=tuple(placed.value for placed in draft.sites.values()),
         static_registrations=tuple(placed.value for placed in draft.static_registrations.values()),
+        allowed_destinations=tuple(placed.value for placed in draft.destinations),
+        lisp_sec=draft.lisp_sec,
+        pubsub=draft.pubsub,
     )
 
 
 def _read_mode(top: Reader, draft: Draft) -> None:
-    """The mode that the file asks for; a tunnel router is read as a mobile node, which for a host's EID is the same."""
-    as_node = "it is read as MN, a mobile node"
+    """The mode that the file asks for; LISPmob knew two, by router-mode."""
     name = "operating-mode" if top.has("operating-mode") else "router-mode"
     draft.mode_span = top.value_span(name)
     if name == "router-mode":
         if top.has(name):
-            draft.mode = Mode.MN
-            if top.flag(name):
-                top.report.warning(draft.mode_span, "router-mode on (xTR) is not supported yet", as_node)
+            draft.mode = Mode.XTR if top.flag(name) else Mode.MN
         return
     text = top.text(name)
     wanted = (text or "").lower()
-    draft.mode = next((mode for mode in (Mode.MN, Mode.MS) if mode.value.lower() == wanted), None)
+    draft.mode = next((mode for mode in Mode if mode.value.lower() == wanted), None)
     if draft.mode is not None:
         return
     draft.mode = Mode.MN
-    if wanted == "xtr":
-        top.report.warning(draft.mode_span, f"operating-mode {text} is not supported yet", as_node)
-        return
     draft.mode_in_error = True
     if wanted in _UNSUPPORTED_MODES:
-        top.error(draft.mode_span, f"operating-mode {text} is not supported yet", "MN or MS")
+        top.error(draft.mode_span, f"operating-mode {text} is not supported yet", _MODES)
     elif text is not None:
-        hint = did_you_mean(text, ("mn", "ms")) or "MN or MS"
+        hint = did_you_mean(text, [mode.value.lower() for mode in Mode]) or _MODES
         top.error(draft.mode_span, f"operating-mode {quote(text)} is not known", hint)
 
 
-def _general(top: Reader) -> Settings:
+def _general(top: Reader, draft: Draft) -> Settings:
     """What stands outside sections; a value in error leaves its default, and the settings are not used."""
     usual = Settings(Mode.MN)
     if top.has("operating-mode"):
@@ -117,8 +119,19 @@ def _general(top: Reader) -> Settings:
     debug = top.choice("debug")
     retries = top.number("map-request-retries")
     routes = top.choice("tunnel-routes")
+    native, lookup, size = top.flag("native-forward"), top.flag("rloc-lookup"), top.number("map-cache-size")
+    profile = top.choice("profile")
+    if top.has("profile") and profile is not None:
+        draft.profile = Profile(profile)
     return replace(
         usual,
+        profile=draft.profile or usual.profile,
+        hints=_hints(top, draft),
+        native_forward=bool(native),
+        rloc_lookup=usual.rloc_lookup if lookup is None else lookup,
+        map_cache_size=usual.map_cache_size if size is None else size,
+        xtr_id=top.digits("xtr-id"),
+        site_id=top.digits("site-id") or usual.site_id,
         debug=usual.debug if debug is None else DEBUG_LEVELS[debug],
         map_request_retries=usual.map_request_retries if retries is None else retries,
         tunnel_routes=usual.tunnel_routes if routes is None else TunnelRoutes(routes),
@@ -126,6 +139,29 @@ def _general(top: Reader) -> Settings:
         state_dir=top.path("state-dir"),
         control_socket=top.path("control-socket"),
     )
+
+
+def _hints(top: Reader, draft: Draft) -> Hints:
+    """What only the private profile may tell in the LISP header."""
+    flags = []
+    for name in ("echo-nonce", "map-versioning", "locator-status-bits"):
+        flags.append(bool(top.flag(name)))
+        if flags[-1]:
+            draft.private_only[name] = top.value_span(name)
+    return Hints(*flags)
+
+
+def _protection(top: Reader, draft: Draft) -> None:
+    """LISP-SEC and PubSub with their keys."""
+    use, keys = top.choice("lisp-sec"), read_shared(top.sections, "lisp-sec-key", top, draft)
+    draft.lisp_sec_span = top.value_span("lisp-sec")
+    if use is not None and keys is not None:
+        draft.lisp_sec = LispSec(Use(use), keys)
+    subscribe, keys = top.flag("pubsub"), read_shared(top.sections, "pubsub-key", top, draft)
+    limit = top.number("pubsub-limit")
+    draft.pubsub_span = top.value_span("pubsub")
+    if subscribe is not None and keys is not None and limit is not None:
+        draft.pubsub = PubSub(subscribe, keys, limit)
 
 
 def _forwarding(top: Reader, usual: Forwarding) -> Forwarding:
@@ -148,10 +184,11 @@ def _own_form(top: Reader) -> Encapsulation | None:
 
 
 def _map_server(reader: Reader, draft: Draft) -> None:
-    address, key, proxy_reply = reader.address("address"), reader.key(), reader.flag("proxy-reply")
-    if address is None or key is None or proxy_reply is None:
+    address, ring, proxy_reply = reader.address("address"), read_ring(reader, draft), reader.flag("proxy-reply")
+    if address is None or not ring or proxy_reply is None:
         return
-    draft.map_servers.append(Placed(MapServerSettings(address, key, proxy_reply), reader.value_span("address")))
+    server = MapServerSettings(address, ring[0], proxy_reply, ring[1:])
+    draft.map_servers.append(Placed(server, reader.value_span("address")))
 
 
 def _proxy_etr(reader: Reader, draft: Draft, versions: tuple[int, ...]) -> None:
@@ -159,6 +196,9 @@ def _proxy_etr(reader: Reader, draft: Draft, versions: tuple[int, ...]) -> None:
     form = reader.encapsulation()
     if address is None or priority is None or weight is None:
         return
+    if priority == UNUSABLE_PRIORITY:
+        text = f"proxy-etr {address} has priority 255 and is never used"
+        reader.report.warning(reader.value_span("priority"), text, "0 to 254, the lowest is used")
     draft.proxy_etrs.append(Placed(ProxyEtr(address, priority, weight, versions, form), reader.value_span("address")))
 
 
@@ -178,95 +218,26 @@ def _probing(reader: Reader) -> Probing:
 
 
 def _database_mapping(reader: Reader, draft: Draft) -> None:
-    prefix, ttl = reader.prefix(), reader.number("ttl")
-    locators = _locators(reader)
+    prefix, ttl, version = reader.prefix(), reader.number("ttl"), reader.number("map-version")
+    locators = own_locators(reader, draft)
     if prefix is None or ttl is None or not locators.sound or not reader.sound:
         return
     if not locators.found:
         hint = "interface, rloc-iface or rloc-address"
         reader.error(reader.span, f"database-mapping {prefix} has no locator", hint)
         return
+    if version is not None:
+        draft.versioned.append(reader.value_span("map-version"))
+    mapping = DatabaseMapping(prefix, tuple(placed.value for placed in locators.found), Minutes(ttl), version or 0)
     draft.add_database(
-        DatabaseMapping(prefix, tuple(placed.value for placed in locators.found), Minutes(ttl)),
-        reader.value_span("eid-prefix"),
+        OwnPrefix(mapping, reader.value_span("eid-prefix"), reader.has("interface")),
         locators.found,
         reader.value_span("ttl") if reader.has("ttl") else None,
     )
 
 
-def _locators(reader: Reader) -> _Locators:
-    """The locators of a database-mapping in the order of the file."""
-    locators = _Locators()
-    early = _early_locators(reader)
-    nested = {id(section): option for option, section in reader.sections}
-    for entry in reader.section.entries:
-        if isinstance(entry, Assignment):
-            if entry.name == "interface":
-                locators.found += early
-                early = []
-        elif option := nested.get(id(entry)):
-            found = _locator(Reader(entry, option.inside, reader.report, reader.section.name), option)
-            locators.sound = locators.sound and found is not None
-            locators.found += [found] if found else []
-    reader.sound = reader.sound and locators.sound
-    return locators
-
-
-def _locator(reader: Reader, option: Option) -> Placed[InterfaceLocator | AddressLocator] | None:
-    priority, weight = reader.number("priority"), reader.number("weight")
-    if option.name == "rloc-iface":
-        interface, version = reader.interface("interface"), reader.choice("ip_version")
-        if not reader.sound or interface is None or priority is None or weight is None or version is None:
-            return None
-        locator = InterfaceLocator(interface, int(version), priority, weight)
-        return Placed(locator, reader.value_span("interface"))
-    address, local = reader.address("address"), reader.flag("local")
-    if not reader.sound or address is None or priority is None or weight is None or local is None:
-        return None
-    return Placed(AddressLocator(address, priority, weight, local), reader.value_span("address"))
-
-
-def _early_locators(reader: Reader) -> list[Placed[InterfaceLocator | AddressLocator]]:
-    """The early dialect: one interface gives a locator of each family unless its priority is -1."""
-    interface = reader.interface("interface")
-    both = reader.number("priority"), reader.number("weight")
-    found: list[Placed[InterfaceLocator | AddressLocator]] = []
-    for version in (4, 6):
-        own = reader.number(f"priority_v{version}"), reader.number(f"weight_v{version}")
-        priority = next((p for p in (own[0], both[0]) if p is not None), DEFAULT_PRIORITY)
-        weight = next((w for w in (own[1], both[1]) if w is not None), DEFAULT_WEIGHT)
-        if interface is not None and priority != UNUSED:
-            locator = InterfaceLocator(interface, version, priority, weight)
-            found.append(Placed(locator, reader.value_span("interface")))
-    if not reader.has("interface"):
-        for name in ("priority", "weight", "priority_v4", "weight_v4", "priority_v6", "weight_v6"):
-            if reader.has(name):
-                reader.report.warning(reader.value_span(name), f"{name} does nothing without interface")
-    return found
-
-
-def _address_locators(reader: Reader, draft: Draft) -> tuple[Locator, ...] | None:
-    """The locators of a mapping that is not our own, None where one is in error."""
-    found: list[Locator] = []
-    sound = True
-    for option, section in reader.sections:
-        nested = Reader(section, option.inside, reader.report, reader.section.name)
-        form = nested.encapsulation() if "encapsulation" in nested.rows else None
-        placed = _locator(nested, option)
-        if placed is None or not isinstance(placed.value, AddressLocator):
-            sound = False
-            continue
-        locator = placed.value
-        found.append(Locator(locator.address, locator.priority, locator.weight, encapsulation=form))
-        draft.foreign_locators.append(Placed(locator.address, placed.span))
-    if len(found) > MAX_LOCATORS:
-        reader.error(reader.span, f"{reader.section.name} has more than {MAX_LOCATORS} locators")
-    reader.sound = reader.sound and sound
-    return tuple(found) if sound else None
-
-
 def _static_map_cache(reader: Reader, draft: Draft) -> None:
-    prefix, locators = reader.prefix(), _address_locators(reader, draft)
+    prefix, locators = reader.prefix(), foreign_locators(reader, draft)
     rloc, priority, weight = reader.address("rloc"), reader.number("priority"), reader.number("weight")
     form = reader.encapsulation()
     if reader.has("encapsulation") and not reader.has("rloc"):
@@ -284,7 +255,7 @@ def _static_map_cache(reader: Reader, draft: Draft) -> None:
 
 
 def _static_registration(reader: Reader, draft: Draft) -> None:
-    prefix, ttl, locators = reader.prefix(), reader.number("ttl"), _address_locators(reader, draft)
+    prefix, ttl, locators = reader.prefix(), reader.number("ttl"), foreign_locators(reader, draft)
     if prefix is None or ttl is None or locators is None or not reader.sound:
         return
     if not locators:
@@ -295,14 +266,16 @@ def _static_registration(reader: Reader, draft: Draft) -> None:
 
 
 def _site(reader: Reader, draft: Draft) -> None:
-    prefix, key = reader.prefix(), reader.key()
+    prefix, ring = reader.prefix(), read_ring(reader, draft)
     specifics, proxy_reply = reader.flag("accept-more-specifics"), reader.flag("proxy-reply")
-    if prefix is None or key is None or specifics is None or proxy_reply is None or not reader.sound:
+    if prefix is None or not ring or specifics is None or proxy_reply is None or not reader.sound:
         return
-    draft.add_once(draft.sites, prefix, Site(prefix, key, specifics, proxy_reply), reader, "lisp-site")
+    site = Site(prefix, ring[0], specifics, proxy_reply, ring[1:])
+    draft.add_once(draft.sites, prefix, site, reader, "lisp-site")
 
 
 _BUILDERS: dict[str, Callable[[Reader, Draft], None]] = {
+    "explicit-locator-path": read_path,
     "map-server": _map_server,
     "database-mapping": _database_mapping,
     "static-map-cache": _static_map_cache,

@@ -2,112 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
-from typing import Generic, TypeVar
 
-from lispfast.config.problems import WHOLE_FILE, Report, Span
-from lispfast.config.reader import Reader
+from lispfast.config.draft import Draft, Placed
+from lispfast.config.key_checks import check_keys
+from lispfast.config.problems import Span
 from lispfast.model.addresses import Address, EidPrefix, Network
-from lispfast.model.mapping import Mapping
-from lispfast.model.settings import (
-    AddressLocator,
-    DatabaseMapping,
-    InterfaceLocator,
-    MapServerSettings,
-    Mode,
-    ProxyEtr,
-    Site,
-)
-
-T = TypeVar("T")
-
-MAX_LOCATORS = 255  # RFC 9301 section 5.4: the locator count of a record has 8 bits
+from lispfast.model.settings import AddressLocator, Mode, Profile
 
 _NODE_SECTIONS = ("database-mapping", "map-server", "static-map-cache", "proxy-etr", "proxy-etr-ipv4", "proxy-etr-ipv6")
 _SERVER_SECTIONS = ("lisp-site", "ms-static-registered-site")
-
-
-@dataclass(frozen=True, slots=True)
-class Placed(Generic[T]):
-    """A value and where it stands."""
-
-    value: T
-    span: Span
-
-
-@dataclass(slots=True)
-class Draft:
-    """What was read so far. `attempted` has the first place of each section that the file has, in error or not."""
-
-    report: Report
-    sound: bool = True
-    mode: Mode | None = None
-    mode_span: Span = WHOLE_FILE
-    mode_in_error: bool = False
-    attempted: dict[str, Span] = field(default_factory=dict)
-    has_map_resolver: bool = False
-    map_servers: list[Placed[MapServerSettings]] = field(default_factory=list)
-    map_resolvers: list[Placed[Address]] = field(default_factory=list)
-    proxy_itrs: list[Placed[Address]] = field(default_factory=list)
-    proxy_etrs: list[Placed[ProxyEtr]] = field(default_factory=list)
-    database: dict[EidPrefix, Placed[DatabaseMapping]] = field(default_factory=dict)
-    own_locators: list[Placed[InterfaceLocator | AddressLocator]] = field(default_factory=list)
-    foreign_locators: list[Placed[Address]] = field(default_factory=list)
-    static_map_cache: dict[EidPrefix, Placed[Mapping]] = field(default_factory=dict)
-    sites: dict[EidPrefix, Placed[Site]] = field(default_factory=dict)
-    static_registrations: dict[EidPrefix, Placed[Mapping]] = field(default_factory=dict)
-
-    def error(self, span: Span, text: str, hint: str = "") -> None:
-        """Report an error of the whole, which makes no settings any more."""
-        self.sound = False
-        self.report.error(span, text, hint)
-
-    def add_once(
-        self, table: dict[EidPrefix, Placed[T]], prefix: EidPrefix, value: T, reader: Reader, name: str
-    ) -> None:
-        """Add a section whose prefix may stand in one section only."""
-        span = reader.value_span("eid-prefix")
-        if known := table.get(prefix):
-            self.error(span, f"{name} {prefix} is given twice", f"the first is in line {known.span.line}")
-        else:
-            table[prefix] = Placed(value, span)
-
-    def add_database(
-        self,
-        mapping: DatabaseMapping,
-        span: Span,
-        locators: list[Placed[InterfaceLocator | AddressLocator]],
-        ttl_span: Span | None,
-    ) -> None:
-        """Add a database-mapping; the early dialect has one for each interface, and their locators go together."""
-        known = self.database.get(mapping.prefix)
-        names = {_locator_name(locator) for locator in known.value.locators} if known else set()
-        fresh: list[InterfaceLocator | AddressLocator] = []
-        for placed in locators:
-            name = _locator_name(placed.value)
-            if name in names:
-                self.error(placed.span, f"{name} is already a locator of {mapping.prefix}")
-            elif len(names) == MAX_LOCATORS:
-                self.error(placed.span, f"{mapping.prefix} has more than {MAX_LOCATORS} locators")
-                break
-            else:
-                fresh.append(placed.value)
-            names.add(name)
-        self.own_locators += locators
-        if known is None:
-            self.database[mapping.prefix] = Placed(replace(mapping, locators=tuple(fresh)), span)
-            return
-        if ttl_span and mapping.ttl != known.value.ttl:
-            self.report.warning(ttl_span, f"{mapping.prefix} has another ttl in line {known.span.line}, which counts")
-        merged = replace(known.value, locators=known.value.locators + tuple(fresh))
-        self.database[mapping.prefix] = Placed(merged, known.span)
-
-
-def _locator_name(locator: InterfaceLocator | AddressLocator) -> str:
-    if isinstance(locator, AddressLocator):
-        return str(locator.address)
-    return f"{locator.interface} (IPv{locator.version})"
 
 
 def check(draft: Draft) -> Mode | None:
@@ -115,10 +19,12 @@ def check(draft: Draft) -> Mode | None:
     mode = _settle_mode(draft)
     if draft.mode_in_error:
         draft.sound = False
-    elif mode is Mode.MN:
-        _check_node(draft)
-    else:
+    elif mode is Mode.MS:
         _check_server(draft)
+    else:
+        _check_node(draft, mode)
+    _check_profile(draft)
+    check_keys(draft)
     _check_duplicates(draft)
     _check_reach(draft)
     return mode if draft.sound else None
@@ -135,29 +41,67 @@ def _settle_mode(draft: Draft) -> Mode:
     return Mode.MN
 
 
-def _check_node(draft: Draft) -> None:
+def _check_node(draft: Draft, mode: Mode) -> None:
     first = draft.attempted.get("database-mapping", draft.mode_span)
+    node = "a mobile node needs an EID" if mode is Mode.MN else "an xTR needs an EID-prefix"
     if "database-mapping" not in draft.attempted:
-        draft.error(draft.mode_span, "no database-mapping: a mobile node needs an EID", "database-mapping { ... }")
+        draft.error(draft.mode_span, f"no database-mapping: {node}", "database-mapping { ... }")
     if "map-server" not in draft.attempted:
         draft.error(first, "no map-server: nobody would learn where this node is", "map-server { ... }")
     if not draft.has_map_resolver:
         draft.report.warning(first, "no map-resolver: only static-map-cache entries are reached")
     for name in _SERVER_SECTIONS:
         if name in draft.attempted:
-            draft.report.warning(draft.attempted[name], f"{name} does nothing in a mobile node", "operating-mode = MS")
-    addresses: dict[Network, EidPrefix] = {}
-    for prefix, placed in draft.database.items():
-        other = addresses.setdefault(prefix.network, prefix)
-        if other != prefix:
-            draft.error(placed.span, f"{prefix} and {other} are one address, which lmn0 can have only once")
-        if prefix.length != prefix.network.max_prefixlen:
-            hint = f"did you mean {prefix.network.network_address}/{prefix.network.max_prefixlen}?"
-            draft.error(placed.span, f"a mobile node's EID is a host, /32 or /128, and {prefix} is not", hint)
+            text = f"{name} does nothing in {'a mobile node' if mode is Mode.MN else 'an xTR'}"
+            draft.report.warning(draft.attempted[name], text, "operating-mode = MS")
+    if mode is Mode.MN:
+        _check_hosts(draft)
+    _check_instances(draft)
     remote = [p.span for p in draft.own_locators if isinstance(p.value, AddressLocator) and not p.value.local]
     if remote and draft.map_servers and not any(p.value.proxy_reply for p in draft.map_servers):
         text = "another node's locator is announced only by a Map-Server that answers for us"
         draft.report.warning(remote[0], text, "proxy-reply = on in map-server")
+    iids = {prefix.iid for prefix in draft.database}
+    for placed in draft.destinations:
+        if iids and placed.value.iid not in iids:
+            text = f"allowed-dst-eids {placed.value} is in an instance-ID that no EID of ours is in"
+            draft.report.warning(placed.span, text, f"[{min(iids)}]{placed.value.network}")
+
+
+def _check_hosts(draft: Draft) -> None:
+    """A mobile node is one host: its EIDs are addresses."""
+    for prefix, placed in draft.database.items():
+        if prefix.length != prefix.network.max_prefixlen:
+            hint = f"did you mean {prefix.network.network_address}/{prefix.network.max_prefixlen}, or an xTR?"
+            draft.error(placed.span, f"a mobile node's EID is a host, /32 or /128, and {prefix} is not", hint)
+
+
+def _check_instances(draft: Draft) -> None:
+    """No address in two instance-IDs: the source of a packet alone says which one it belongs to."""
+    own: dict[Network, EidPrefix] = {}
+    lengths = sorted({(prefix.version, prefix.length) for prefix in draft.database}, reverse=True)
+    why = "a packet's source decides its instance-ID"
+    # Shorter ones first, so that what holds a prefix is known before it.
+    for prefix in sorted(draft.database, key=lambda prefix: prefix.length):
+        for version, length in lengths:
+            if version != prefix.version or length > prefix.length:
+                continue
+            other = own.get(prefix.network.supernet(new_prefix=length))
+            if other is not None and other.iid != prefix.iid:
+                later = max((draft.database[one] for one in (prefix, other)), key=lambda one: one.span.start)
+                pair = (prefix, other) if later is draft.database[prefix] else (other, prefix)
+                draft.error(later.span, f"{pair[0]} overlaps {pair[1]} in another instance-ID", why)
+                break
+        own.setdefault(prefix.network, prefix)
+
+
+def _check_profile(draft: Draft) -> None:
+    """Only a private network may trust what a LISP header tells (RFC 9300 section 4.1)."""
+    if draft.profile is not Profile.PRIVATE:
+        for name, span in draft.private_only.items():
+            draft.error(span, f"{name} is not for the public Internet (RFC 9300 section 4.1)", "profile = private")
+    if draft.versioned and "map-versioning" not in draft.private_only:
+        draft.report.warning(draft.versioned[0], "map-version does nothing without map-versioning")
 
 
 def _check_server(draft: Draft) -> None:
@@ -195,10 +139,11 @@ def _check_reach(draft: Draft) -> None:
         *(("proxy-etr", Placed(p.value.address, p.span)) for p in draft.proxy_etrs),
         *(("proxy-itr", p) for p in draft.proxy_itrs),
         *(("locator", p) for p in draft.foreign_locators),
+        *(("elp-node", p) for p in draft.hops),
         *(
             ("locator", Placed(p.value.address, p.span))
             for p in draft.own_locators
-            if isinstance(p.value, AddressLocator)
+            if isinstance(p.value, AddressLocator) and not p.value.path
         ),
     ]
     own = {prefix.network: prefix for prefix in draft.database}

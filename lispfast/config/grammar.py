@@ -17,6 +17,7 @@ from lispfast.config.problems import Report, Span, quote
 
 # Ours.
 MAX_DEPTH = 8  # no release nests deeper than 2
+PASSWORD = "key"  # what follows it on its line may belong to a password and is never shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Section:
 
 Entry = Assignment | Section
 
+QUOTES_NEEDED = "a password with spaces or symbols in it needs quotes"
+
 _VALUES = (TokenKind.WORD, TokenKind.STRING, TokenKind.PLACEHOLDER)
 _NAMES = (TokenKind.WORD, TokenKind.STRING)
 _ASSIGN = (TokenKind.EQUALS, TokenKind.APPEND)
@@ -61,6 +64,15 @@ class _Parser:
         self.tokens = tokens
         self.report = report
         self.at = 0
+        self.password_line = 0
+
+    def shown(self, token: Token) -> str:
+        """The token as a message may show it."""
+        return "***" if token.span.line == self.password_line else quote(token.text)
+
+    def hint(self, token: Token, usual: str = "") -> str:
+        """What to do about the token."""
+        return QUOTES_NEEDED if token.span.line == self.password_line else usual
 
     def peek(self, ahead: int = 0) -> Token:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
@@ -113,8 +125,8 @@ class _Parser:
                 self.unexpected(depth)
 
     def unexpected(self, depth: int) -> None:
-        token = self.take()
-        self.report.error(token.span, f"unexpected {quote(token.text)}", "a key or a section's name belongs here")
+        token, usual = self.take(), "a key or a section's name belongs here"
+        self.report.error(token.span, f"unexpected {self.shown(token)}", self.hint(token, usual))
         if token.kind is TokenKind.OPEN:
             self.block(depth, token)
         else:
@@ -136,7 +148,7 @@ class _Parser:
         after = self.kind()
         if titled:
             title = self.take()
-            self.report.warning(title.span, f"the title of section {quote(name.text)} means nothing and is ignored")
+            self.report.warning(title.span, f"the title of section {self.shown(name)} means nothing and is ignored")
             after = TokenKind.OPEN
         if after is TokenKind.OPEN:
             return self.braces(name, depth, assigned=False)
@@ -148,7 +160,7 @@ class _Parser:
         if after is TokenKind.LEFT:
             self.call(name)
             return None
-        self.report.error(name.span, f'expected "=" or "{{" after {quote(name.text)}')
+        self.report.error(name.span, f'expected "=" or "{{" after {self.shown(name)}', self.hint(name))
         self.skip_line(name.span.line)
         return None
 
@@ -171,7 +183,7 @@ class _Parser:
             if token.kind in _VALUES:
                 values.append(self.value(token))
             elif token.kind is not TokenKind.COMMA:
-                self.report.error(token.span, f"unexpected {quote(token.text)} in a list")
+                self.report.error(token.span, f"unexpected {self.shown(token)} in a list", self.hint(token))
         self.at += 1
         return tuple(values)
 
@@ -188,6 +200,8 @@ class _Parser:
                 self.skip_line(name.span.line)
             return None
         self.at += 1
+        if name.text.lower() == PASSWORD:
+            self.password_line = token.span.line
         value = self.value(token) if token.kind is TokenKind.STRING else self.phrase(token)
         if self.kind() is TokenKind.COMMA:
             self.report.error(self.peek().span, "unexpected comma", "a list stands in braces: { a, b }")
@@ -212,7 +226,7 @@ class _Parser:
     def call(self, name: Token) -> None:
         """A function, which in libconfuse means include: never followed, since no release did."""
         is_include = name.text.lower() == "include"
-        text = "include is not supported" if is_include else f'expected "=" or "{{" after {quote(name.text)}'
+        text = "include is not supported" if is_include else f'expected "=" or "{{" after {self.shown(name)}'
         self.report.error(name.span, text, "put the lines of that file here" if is_include else "")
         self.skip_line(name.span.line)
 

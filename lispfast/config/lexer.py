@@ -145,7 +145,7 @@ class _Lexer:
             return self.expand(match["variable"], span).encode("utf-8", "surrogateescape")
         code = int(match["octal"], 8) if match["octal"] else int(match["hex"], 16) if match["hex"] else None
         if match["digits"] or (code is not None and code > 0xFF):
-            self.report.error(span, f"bad escape sequence {match[0]} in the string", "a byte is \\0 to \\377")
+            self.report.error(span, "bad escape sequence in the string", "a byte is \\0 to \\377")
             return b""
         if code is not None:
             return bytes([code])

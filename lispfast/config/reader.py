@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from lispfast.config.grammar import Assignment, Entry, Section, Value
+from lispfast.config.grammar import PASSWORD, QUOTES_NEEDED, Assignment, Entry, Section, Value
 from lispfast.config.problems import Report, Span, did_you_mean, nearest, quote
-from lispfast.config.schema import KEY_TYPES, WRONG_PLACE, Kind, Option, options
+from lispfast.config.rows import Kind, Option
+from lispfast.config.schema import WRONG_PLACE, options
 from lispfast.config.values import (
     SOCKET_PATH_LENGTH,
     BadValueError,
     read_address,
     read_choice,
     read_count,
+    read_digits,
+    read_eid_prefix,
     read_flag,
     read_interface,
-    read_key_type,
     read_number,
     read_path,
     read_prefix,
-    read_secret,
     refuse_placeholder,
 )
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.encapsulation import Encapsulation
-from lispfast.model.settings import Key, KeyType
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ class Reader:
         for entry in section.entries:
             self._admit(entry)
         for option in self.rows.values():
-            if option.required and option.name not in self._given and not self._attempted(option.name):
+            if option.required and option.name not in self._given and not self.attempted(option.name):
                 self.error(section.span, f"{section.name} has no {option.name}", f"it needs {option.kind.value}")
 
     @property
@@ -62,7 +62,7 @@ class Reader:
         self.sound = False
         self.report.error(span, text, hint)
 
-    def _attempted(self, name: str) -> bool:
+    def attempted(self, name: str) -> bool:
         """Whether an error already says what became of the key."""
         return name in self.mistyped or any(entry.name == name for entry in self.section.entries)
 
@@ -117,7 +117,19 @@ class Reader:
             hint = "is a } missing before it?"
         elif self.section.name and not hint and entry.name in options(self._parent):
             hint = f"it belongs in {self._parent or 'no section'}"
-        self.error(entry.span, f"unknown key {quote(entry.name)}{where}", hint)
+        if self._follows_password(entry.span):
+            self.error(entry.span, f"unknown key after the password{where}", hint or QUOTES_NEEDED)
+        else:
+            self.error(entry.span, f"unknown key {quote(entry.name)}{where}", hint)
+
+    def _follows_password(self, span: Span) -> bool:
+        """Whether a password stands before it on its line, so that this may be the rest of one."""
+        return any(
+            isinstance(entry, Assignment)
+            and entry.name == PASSWORD
+            and any(value.span.line == span.line and value.span.start < span.start for value in entry.values)
+            for entry in self.section.entries
+        )
 
     def _warn_unsupported(self, option: Option, span: Span) -> None:
         self.report.warning(span, f"{option.name} is not supported yet and does nothing", option.instead)
@@ -132,7 +144,8 @@ class Reader:
             self.error(value.span, problem.text, problem.hint)
             return None
 
-    def _one(self, name: str, convert: Callable[[str], T]) -> T | None:
+    def one(self, name: str, convert: Callable[[str], T]) -> T | None:
+        """The value as `convert` makes it of its text, which raises BadValueError where it cannot."""
         entry = self._given.get(name)
         if entry is None:
             default = self.rows[name].default
@@ -150,43 +163,50 @@ class Reader:
 
     def address(self, name: str) -> Address | None:
         """A unicast address."""
-        return self._one(name, read_address)
+        return self.one(name, read_address)
 
     def addresses(self, name: str) -> Iterator[tuple[Address, Span]]:
         """Every address of a list that may come in several parts; a repeated one is left out with a warning."""
-        seen: set[Address] = set()
+        return self._listed(name, read_address)
+
+    def prefixes(self, name: str) -> Iterator[tuple[EidPrefix, Span]]:
+        """Every EID-prefix of a list, likewise."""
+        return self._listed(name, read_eid_prefix)
+
+    def _listed(self, name: str, convert: Callable[[str], T]) -> Iterator[tuple[T, Span]]:
+        seen: set[T] = set()
         for entry in self._lists.get(name, ()):
             for value in entry.values:
-                address = self._convert(value, self.rows[name], read_address)
-                if address in seen:
+                found = self._convert(value, self.rows[name], convert)
+                if found in seen:
                     self.report.warning(value.span, f"{quote(value.text)} is already in {name}")
-                elif address is not None:
-                    seen.add(address)
-                    yield address, value.span
+                elif found is not None:
+                    seen.add(found)
+                    yield found, value.span
 
     def prefix(self) -> EidPrefix | None:
         """The section's eid-prefix with its iid."""
         iid = self.number("iid")
-        return self._one("eid-prefix", lambda text: read_prefix(text, iid or 0))
+        return self.one("eid-prefix", lambda text: read_prefix(text, iid or 0))
 
     def number(self, name: str) -> int | None:
         """A number in the row's range."""
         option = self.rows[name]
-        return self._one(name, lambda text: read_number(text, option.low, option.high))
+        return self.one(name, lambda text: read_number(text, option.low, option.high))
 
     def count(self, name: str) -> int | None:
         """A number in the row's range, 0 for `auto`."""
         option = self.rows[name]
-        return self._one(name, lambda text: read_count(text, option.low, option.high))
+        return self.one(name, lambda text: read_count(text, option.low, option.high))
 
     def flag(self, name: str) -> bool | None:
         """A boolean."""
-        return self._one(name, read_flag)
+        return self.one(name, read_flag)
 
     def choice(self, name: str) -> str | None:
         """One of the row's words."""
         choices = self.rows[name].choices
-        return self._one(name, lambda text: read_choice(text, choices))
+        return self.one(name, lambda text: read_choice(text, choices))
 
     def encapsulation(self) -> Encapsulation | None:
         """The form that the section names; None where it names none."""
@@ -195,31 +215,21 @@ class Reader:
 
     def text(self, name: str) -> str | None:
         """Whatever stands there, if it is no placeholder."""
-        return self._one(name, str)
+        return self.one(name, str)
 
     def interface(self, name: str) -> str | None:
         """An interface's name."""
-        return self._one(name, read_interface)
+        return self.one(name, read_interface)
 
     def path(self, name: str) -> str | None:
         """An absolute path."""
         longest = SOCKET_PATH_LENGTH if name == "control-socket" else 4095
-        return self._one(name, lambda text: read_path(text, longest))
+        return self.one(name, lambda text: read_path(text, longest))
 
-    def key(self) -> Key | None:
-        """The key of a section that has key-type, key and key-id. Only key-type none goes without a password."""
-        algorithm: KeyType | None = self._one("key-type", lambda text: read_key_type(text, KEY_TYPES))
-        secret = self._one("key", read_secret)
-        key_id = self.number("key-id")
-        if algorithm is KeyType.NONE:
-            if self.has("key"):
-                self.report.warning(self.value_span("key"), "key does nothing with key-type none")
-            secret = b""
-        elif not self.has("key") and not self._attempted("key"):
-            self.error(self.span, f"{self.section.name} has no key", f"it needs {Kind.SECRET.value}")
-        if algorithm is None or secret is None or key_id is None:
-            return None
-        return Key(secret, algorithm, key_id)
+    def digits(self, name: str) -> bytes | None:
+        """Hexadecimal digits as bytes."""
+        count = self.rows[name].high
+        return self.one(name, lambda text: read_digits(text, count))
 
 
 def refuse_placeholders(entry: Assignment, option: Option, reader: Reader) -> None:
@@ -240,6 +250,10 @@ def look_through(section: Section, rows: str, reader: Reader) -> None:
             hint = did_you_mean(entry.name, known)
             reader.error(entry.span, f"unknown key {quote(entry.name)} in {section.name}", hint)
         elif isinstance(entry, Assignment):
+            if option.instead:
+                reader.report.warning(
+                    entry.span, f"{option.name} is not supported yet and does nothing", option.instead
+                )
             refuse_placeholders(entry, option, reader)
         elif option.kind is Kind.SECTION:
             look_through(entry, option.inside, reader)

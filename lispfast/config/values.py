@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, ip_address, ip_interface, ip_network
 
 from lispfast.config.grammar import Value
 from lispfast.config.problems import did_you_mean, quote
-from lispfast.config.schema import AUTO, Kind, Option
+from lispfast.config.rows import Kind, Option
+from lispfast.config.schema import AUTO, MAX_INSTANCE_ID
 from lispfast.model.addresses import Address, EidPrefix, Network
 from lispfast.model.settings import KeyType
 from lispfast.model.units import InstanceId
@@ -26,8 +27,11 @@ _FALSE = ("off", "false", "no")
 _CLEARTEXT = "0"
 _BROADCAST = IPv4Address("255.255.255.255")
 _PLACEHOLDER_WORDS = ("address",)
+_ADDRESSES = (Kind.ADDRESS, Kind.LOCATOR)
 _ASKED = {
     Kind.ADDRESS: "put an address here",
+    Kind.LOCATOR: "put an address or an elp-name here",
+    Kind.HEX: "put hexadecimal digits here",
     Kind.PREFIX: "put an EID-prefix here: address/length",
     Kind.NUMBER: "put a number here",
     Kind.COUNT: "put auto or a number here",
@@ -49,16 +53,19 @@ class BadValueError(ValueError):
 
 def refuse_placeholder(value: Value, option: Option) -> None:
     """Raise where an example's words still stand in place of a value."""
-    word = not value.quoted and option.kind is Kind.ADDRESS and value.text.lower() in _PLACEHOLDER_WORDS
+    word = not value.quoted and option.kind in _ADDRESSES and value.text.lower() in _PLACEHOLDER_WORDS
     if not value.placeholder and not word:
         return
     asked = f"put {' or '.join(option.choices)} here" if option.choices else _ASKED.get(option.kind, "put a value here")
     inner = value.text.strip("[<>]")
-    hint = f'did you mean "{inner}"?' if option.kind is Kind.ADDRESS and _is_address(inner) else ""
-    raise BadValueError(f"placeholder {quote(value.text)}: {asked}", hint)
+    hint = f'did you mean "{inner}"?' if option.kind in _ADDRESSES and looks_like_address(inner) else ""
+    # What stands in the place of a password may be one, of several words.
+    shown = "in place of a password" if option.kind is Kind.SECRET else quote(value.text)
+    raise BadValueError(f"placeholder {shown}: {asked}", hint)
 
 
-def _is_address(text: str) -> bool:
+def looks_like_address(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address of any sort."""
     try:
         return bool(ip_address(text))
     except ValueError:
@@ -86,7 +93,7 @@ def read_prefix(text: str, iid: int) -> EidPrefix:
     """An EID-prefix: unicast, with its length and without host bits."""
     network: Network
     if "/" not in text:
-        if not _is_address(text) or "%" in text:
+        if not looks_like_address(text) or "%" in text:
             raise BadValueError(f"{quote(text)} is no EID-prefix", "address/length")
         raise BadValueError(f"{quote(text)} has no length", f'did you mean "{ip_network(text)}"?')
     if not re.fullmatch(r"[0-9]{1,3}", text.partition("/")[2], re.ASCII):
@@ -138,6 +145,24 @@ def read_count(text: str, low: int, high: int) -> int:
         return read_number(text, low, high)
     hint = did_you_mean(text, (AUTO,)) or f"auto, or {low} to {high}"
     raise BadValueError(f"{quote(text)} is neither auto nor a number", hint)
+
+
+def read_eid_prefix(text: str) -> EidPrefix:
+    """An EID-prefix whose instance-ID stands in brackets before it, as in [7]192.0.2.0/24; 0 without."""
+    found = re.fullmatch(r"\[([^\]]*)\](.*)", text, re.DOTALL)
+    if found is None:
+        return read_prefix(text, 0)
+    return read_prefix(found[2], read_number(found[1], 0, MAX_INSTANCE_ID))
+
+
+def read_digits(text: str, count: int) -> bytes:
+    """So many hexadecimal digits, with or without dashes between them, as half as many bytes."""
+    digits = text.replace("-", "")
+    if not re.fullmatch(r"[0-9A-Fa-f]*", digits):
+        raise BadValueError(f"{quote(text)} is not all hexadecimal digits", f"{count} of them, dashes between allowed")
+    if len(digits) != count:
+        raise BadValueError(f"{quote(text)} has {len(digits)} hexadecimal digits", f"it needs {count}")
+    return bytes.fromhex(digits)
 
 
 def read_flag(text: str) -> bool:

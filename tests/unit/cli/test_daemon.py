@@ -11,7 +11,7 @@ from lispfast.model.errors import AlreadyRunningError, HostError, PrivilegeError
 GOOD = """
 map-resolver = 198.51.100.36
 map-server {
-    address = 198.51.100.35
+    address = 198.51.100.35 key-type = 2
     key     = "very secret"
 }
 database-mapping {

@@ -5,11 +5,11 @@ from __future__ import annotations
 from lispfast.config import parse
 from lispfast.model.settings import Settings
 
-SERVER = 'map-server { address = 198.51.100.1 key = "secret" }\n'
+SERVER = 'map-server { address = 198.51.100.1 key-type = 2 key = "secret" }\n'
 RESOLVER = "map-resolver = 198.51.100.2\n"
 MAPPING = "database-mapping { eid-prefix = 203.0.113.7/32 interface = wlan0 }\n"
 NODE = SERVER + RESOLVER + MAPPING
-SITE = 'lisp-site { eid-prefix = 203.0.113.0/24 key = "secret" }\n'
+SITE = 'lisp-site { eid-prefix = 203.0.113.0/24 key-type = 2 key = "secret" }\n'
 MAP_SERVER = "operating-mode = MS\n" + SITE
 
 

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from hypothesis import strategies as st
 
-from lispfast.config.schema import MAX_INSTANCE_ID, MAX_SOURCE_PORTS, MAX_TTL, MAX_WORKERS, OWN_FORMS, SCHEMA
+from lispfast.config.schema import (
+    MAX_INSTANCE_ID,
+    MAX_MAP_CACHE,
+    MAX_SOURCE_PORTS,
+    MAX_SUBSCRIPTIONS,
+    MAX_TTL,
+    MAX_VERSION,
+    MAX_WORKERS,
+    MIN_MAP_CACHE,
+    OWN_FORMS,
+    SCHEMA,
+)
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.encapsulation import Encapsulation
-from lispfast.model.mapping import Locator, Mapping
+from lispfast.model.mapping import Hop, Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
     AddressLocator,
     DatabaseMapping,
     Forwarding,
+    Hints,
+    Hkdf,
     InterfaceLocator,
     Key,
     KeyType,
+    LispSec,
     MapServerSettings,
     Mode,
     Probing,
+    Profile,
     ProxyEtr,
+    PubSub,
     Settings,
     Site,
     TunnelRoutes,
     UdpChecksum,
+    Use,
 )
 from lispfast.model.units import InstanceId, Minutes, Seconds
 
@@ -59,25 +77,45 @@ _eids: st.SearchStrategy[EidPrefix] = st.builds(
     st.booleans(),
     st.sampled_from([0, 0, 1, MAX_INSTANCE_ID]),
 )
+_site_prefixes: st.SearchStrategy[EidPrefix] = st.builds(
+    lambda n, length: EidPrefix(ip_network((IPv4Address("10.0.0.0") + n, length), strict=False), InstanceId(5)),
+    st.integers(0, (1 << 24) - 1),
+    st.integers(8, 32),
+)
 _names = st.text("abcdefghij0123456789-_.äß\"\\$'", min_size=3, max_size=6)
 _paths = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=40).map("/".__add__)
-_keys = st.builds(
-    Key, st.binary(min_size=1, max_size=9), st.sampled_from([*KeyType][1:]), st.integers(0, 255)
-) | st.builds(Key, st.just(b""), st.just(KeyType.NONE), st.integers(0, 255))
+_secrets = st.binary(min_size=1, max_size=9)
+_passwords = (
+    st.builds(Key, _secrets, st.sampled_from([KeyType.HMAC_SHA1, KeyType.HMAC_SHA256]), _bytes)
+    | st.builds(
+        Key,
+        _secrets,
+        st.just(KeyType.HKDF_SHA256),
+        _bytes,
+        st.builds(Hkdf, st.binary(max_size=9), st.sampled_from([16, 32])),
+    )
+)  # fmt: skip
+_rings = st.lists(_passwords, min_size=1, max_size=3, unique_by=lambda key: (key.algorithm, key.key_id)) | st.builds(
+    Key, st.just(b""), st.just(KeyType.NONE), _bytes
+).map(lambda key: [key])
 _interface_locators = st.builds(InterfaceLocator, _names, st.sampled_from([4, 6]), _bytes, _bytes)
-_address_locators = st.builds(AddressLocator, _servers, _bytes, _bytes)
+_hops = st.builds(Hop, _servers, st.booleans(), st.booleans(), st.booleans())
+_paths_over = st.lists(_hops, min_size=1, max_size=3, unique_by=lambda hop: hop.address).map(tuple)
+_address_locators = st.builds(AddressLocator, _servers, _bytes, _bytes) | _paths_over.flatmap(
+    lambda path: st.builds(AddressLocator, st.just(path[0].address), _bytes, _bytes, st.booleans(), st.just(path))
+)
 _forms = st.none() | st.sampled_from(Encapsulation)
 _ttls = st.integers(1, MAX_TTL).map(Minutes)
 
 
 def _locator_key(locator: InterfaceLocator | AddressLocator) -> object:
     is_interface = isinstance(locator, InterfaceLocator)
-    return (locator.interface, locator.version) if is_interface else locator.address
+    return (locator.interface, locator.version) if is_interface else (locator.address, locator.path)
 
 
 def _database(prefix: EidPrefix) -> st.SearchStrategy[DatabaseMapping]:
     locators = st.lists(_interface_locators | _address_locators, min_size=1, max_size=3, unique_by=_locator_key)
-    return st.builds(DatabaseMapping, st.just(prefix), locators.map(tuple), _ttls)
+    return st.builds(DatabaseMapping, st.just(prefix), locators.map(tuple), _ttls, st.integers(0, MAX_VERSION))
 
 
 def _each(prefixes: list[EidPrefix]) -> st.SearchStrategy[tuple[DatabaseMapping, ...]]:
@@ -86,7 +124,15 @@ def _each(prefixes: list[EidPrefix]) -> st.SearchStrategy[tuple[DatabaseMapping,
 
 _databases = st.lists(_eids, min_size=1, max_size=3, unique_by=lambda p: p.network).flatmap(_each)
 _map_servers = st.lists(
-    st.builds(MapServerSettings, _servers, _keys, st.booleans()), min_size=1, max_size=2, unique_by=lambda s: s.address
+    st.builds(
+        lambda address, ring, proxy_reply: MapServerSettings(address, ring[0], proxy_reply, tuple(ring[1:])),
+        _servers,
+        _rings,
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=2,
+    unique_by=lambda s: s.address,
 )
 _proxies = st.lists(
     st.builds(ProxyEtr, _servers, _bytes, _bytes, st.sampled_from([(4, 6), (4,), (6,)]), _forms),
@@ -112,19 +158,60 @@ _forwarding = st.builds(
 def _mappings(
     ttl: st.SearchStrategy[Minutes], forms: st.SearchStrategy[Encapsulation | None]
 ) -> st.SearchStrategy[tuple[Mapping, ...]]:
-    locator = st.builds(Locator, _servers, _bytes, _bytes, encapsulation=forms)
+    plain = st.builds(Locator, _servers, _bytes, _bytes, encapsulation=forms)
+    locator = plain | st.builds(
+        lambda locator, path: replace(locator, address=path[0].address, path=path), plain, _paths_over
+    )
     mapping = st.builds(Mapping, _eids, st.lists(locator, min_size=1, max_size=3).map(tuple), ttl)
     return st.lists(mapping, max_size=2, unique_by=lambda m: m.prefix).map(tuple)
 
 
+_lisp_secs = st.just(LispSec()) | st.builds(
+    LispSec,
+    st.sampled_from([Use.ON, Use.REQUIRED]),
+    st.lists(
+        st.builds(Key, _secrets, st.just(KeyType.HKDF_SHA256), _bytes),
+        min_size=1,
+        max_size=2,
+        unique_by=lambda key: key.key_id,
+    ).map(tuple),
+)
+_pubsubs = st.just(PubSub()) | st.builds(PubSub, st.just(True), _rings.map(tuple), st.integers(1, MAX_SUBSCRIPTIONS))
+_profiles = st.just((Profile.PUBLIC, Hints())) | st.tuples(
+    st.just(Profile.PRIVATE), st.builds(Hints, st.booleans(), st.booleans(), st.booleans())
+)
+
+
+def _with_profile(whole: st.SearchStrategy[Settings]) -> st.SearchStrategy[Settings]:
+    return st.builds(lambda one, profile: replace(one, profile=profile[0], hints=profile[1]), whole, _profiles)
+
+
 def nodes() -> st.SearchStrategy[Settings]:
     """A mobile node's settings."""
+    return _with_profile(_nodes(Mode.MN, _databases))
+
+
+def tunnel_routers() -> st.SearchStrategy[Settings]:
+    """An xTR's settings: EID-prefixes of any length, some inside others."""
+    prefixes = st.lists(_site_prefixes, min_size=1, max_size=3, unique_by=lambda p: p.network)
+    return _with_profile(_nodes(Mode.XTR, prefixes.flatmap(_each)))
+
+
+def _nodes(mode: Mode, databases: st.SearchStrategy[tuple[DatabaseMapping, ...]]) -> st.SearchStrategy[Settings]:
     return st.builds(
         Settings,
-        st.just(Mode.MN),
+        st.just(mode),
         map_servers=_map_servers.map(tuple),
         map_resolvers=st.lists(_servers, min_size=1, max_size=3, unique=True).map(tuple),
-        database=_databases,
+        database=databases,
+        lisp_sec=_lisp_secs,
+        pubsub=_pubsubs,
+        xtr_id=st.none() | st.binary(min_size=16, max_size=16),
+        site_id=st.binary(min_size=8, max_size=8),
+        allowed_destinations=st.lists(_eids, max_size=2, unique=True).map(tuple),
+        native_forward=st.booleans(),
+        rloc_lookup=st.booleans(),
+        map_cache_size=st.integers(MIN_MAP_CACHE, MAX_MAP_CACHE),
         proxy_etrs=_proxies.map(tuple),
         proxy_itrs=st.lists(_servers, max_size=3, unique=True).map(tuple),
         static_map_cache=_mappings(st.just(DEFAULT_TTL), _forms),
@@ -140,7 +227,13 @@ def nodes() -> st.SearchStrategy[Settings]:
 
 def servers() -> st.SearchStrategy[Settings]:
     """A Map-Server's settings."""
-    site = st.builds(Site, _eids, _keys, st.booleans(), st.booleans())
+    site = st.builds(
+        lambda prefix, ring, *flags: Site(prefix, ring[0], *flags, tuple(ring[1:])),
+        _eids,
+        _rings,
+        st.booleans(),
+        st.booleans(),
+    )
     return st.builds(
         Settings,
         st.just(Mode.MS),

@@ -28,7 +28,7 @@ from lispfast.model.units import Minutes, Seconds
 
 from .samples import MAP_SERVER, MAPPING, NODE, RESOLVER, SERVER, said_after_node, settings
 
-SECRET = Key(b"secret", KeyType.HMAC_SHA1)
+SECRET = Key(b"secret", KeyType.HMAC_SHA256)
 V4 = EidPrefix.parse("203.0.113.7/32")
 
 

@@ -20,13 +20,13 @@ WHOLE = [
     (SERVER + MAPPING, ["2:1: warning: no map-resolver: only static-map-cache entries are reached"]),
     ("debug = 0\n" + SITE, ["2:1: error: a Map-Server needs its mode said (operating-mode = MS)"]),
     ("operating-mode = MS", ["1:18: error: no lisp-site: nobody may register (lisp-site { ... })"]),
-    ("operating-mode = DDT", ["1:18: error: operating-mode DDT is not supported yet (MN or MS)"]),
+    ("operating-mode = DDT", ["1:18: error: operating-mode DDT is not supported yet (MN, xTR or MS)"]),
     (MAP_SERVER + SITE, ["3:26: error: lisp-site 203.0.113.0/24 is given twice (the first is in line 2)"]),
     (MAP_SERVER + MAPPING, ["3:1: warning: database-mapping does nothing in a Map-Server (operating-mode = MN)"]),
     (MAP_SERVER + "ms-static-registered-site { eid-prefix = 192.0.2.0/24 }",
      ["3:1: error: ms-static-registered-site 192.0.2.0/24 has no locator (rloc-address { ... })"]),
-    (MAP_SERVER + "lisp-site { eid-prefix = 192.0.2.0/24 key = k merge = on }",
-     ["3:47: warning: merge is not supported yet and does nothing (registrations are not merged)"]),
+    (MAP_SERVER + "lisp-site { eid-prefix = 192.0.2.0/24 key-type = 2 key = k merge = on }",
+     ["3:60: warning: merge is not supported yet and does nothing (registrations are not merged)"]),
     (NODE.replace("wlan0 }", "wlan0\n") + SERVER.replace("100.1 ", "100.9 ") + "}",
      ['5:1: error: unknown key "map-server" in database-mapping (is a } missing before it?)']),
 ]  # fmt: skip
@@ -38,7 +38,7 @@ def test_problems_of_the_whole_file(text: str, problems: list[str]) -> None:
 
 
 def test_a_section_in_error_is_not_a_missing_one() -> None:
-    found = said("map-server { address = <ip-address> key = k }\n" + RESOLVER + MAPPING)
+    found = said("map-server { address = <ip-address> key-type = 2 key = k }\n" + RESOLVER + MAPPING)
     assert found == ['1:24: error: placeholder "<ip-address>": put an address here']
 
 
@@ -64,7 +64,7 @@ database-mapping {
     interface wlan0
     rloc-iface { interface = much-too-long-a-name }
 }
-operating-mode = XTR
+operating-mode = RTR
 log-file = x
 """
     assert [line.split(" (")[0] for line in said(text)] == [
@@ -76,7 +76,7 @@ log-file = x
         "7:11: error: string is not closed on its line",
         '11:5: error: expected "=" or "{" after "interface"',
         '12:30: error: "much-too-long-a-name" is no interface name',
-        "14:18: warning: operating-mode XTR is not supported yet",
+        "14:18: error: operating-mode RTR is not supported yet",
         "15:1: warning: log-file is not supported yet and does nothing",
     ]
 

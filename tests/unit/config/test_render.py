@@ -10,7 +10,7 @@ from lispfast.config.render import MASKED_KEY
 from lispfast.model.settings import Key, Settings
 
 from .samples import NODE, settings
-from .strategies import nodes, servers
+from .strategies import nodes, servers, tunnel_routers
 
 
 def masked(whole: Settings) -> Settings:
@@ -19,16 +19,23 @@ def masked(whole: Settings) -> Settings:
 
     return replace(
         whole,
-        map_servers=tuple(replace(server, key=mask(server.key)) for server in whole.map_servers),
-        sites=tuple(replace(site, key=mask(site.key)) for site in whole.sites),
+        map_servers=tuple(
+            replace(server, key=mask(server.key), other_keys=tuple(map(mask, server.other_keys)))
+            for server in whole.map_servers
+        ),
+        sites=tuple(
+            replace(site, key=mask(site.key), other_keys=tuple(map(mask, site.other_keys))) for site in whole.sites
+        ),
+        lisp_sec=replace(whole.lisp_sec, keys=tuple(map(mask, whole.lisp_sec.keys))),
+        pubsub=replace(whole.pubsub, keys=tuple(map(mask, whole.pubsub.keys))),
     )
 
 
 @limits(max_examples=60, deadline=None)
-@given(nodes() | servers())
+@given(nodes() | tunnel_routers() | servers())
 def test_what_is_rendered_reads_as_the_same_settings(whole: Settings) -> None:
     loaded = parse(render(whole))
-    assert [str(problem) for problem in loaded.problems] == []
+    assert [str(problem) for problem in loaded.errors] == []
     assert loaded.settings == masked(whole)
 
 

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from lispfast.config.schema import SCHEMA, Kind, options
+from lispfast.config.rows import Kind
+from lispfast.config.schema import SCHEMA, options
 
 ROWS = [(section, option) for section, rows in SCHEMA.items() for option in rows]
 

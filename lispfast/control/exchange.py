@@ -83,6 +83,7 @@ class Exchange:
             return
         answered = self._node.resolver.answered(reply.nonce, now)
         self._node.changed(self._node.cache.learn(mappings, asked, now), now)
+        self._node.hints.handle_reply(tuple(m for m in mappings if m.authoritative), reply.echo_nonce)
         for mapping in mappings:
             if settles(mapping):
                 self._node.resolver.covered(mapping.prefix, now)
@@ -100,6 +101,7 @@ class Exchange:
         entry = self._node.cache.get(asked) if asked else None
         if entry is None or entry.origin is not Origin.MAP_REPLY:
             return
+        self._node.hints.handle_reply((entry.mapping,), reply.echo_nonce)
         try:
             told = [m for m in map(mapping_from_record, reply.records) if m.prefix == entry.prefix]
         except WireError:

@@ -45,74 +45,74 @@ class HeaderHints:
     @property
     def down(self) -> frozenset[Address]:
         """The RLOCs that echo-nonce finds down."""
-        return self.echo_nonce.down if self.echo_nonce else frozenset()
+        return self.echo_nonce.down if self.echo_nonce is not None else frozenset()
 
     def fields(self, mapping: Mapping, rloc: Address) -> HeaderFields:
         """What packets that match a mapping say when they go to that RLOC (`header_fields.FieldSource`)."""
         if self.echo_nonce is None and self.versions is None and self.status_bits is None:
             return PLAIN
-        nonce = self.echo_nonce.nonce(rloc) if self.echo_nonce else None
+        nonce = self.echo_nonce.nonce(rloc) if self.echo_nonce is not None else None
         return HeaderFields(
             nonce[0] if nonce else None,
             nonce[1] if nonce else False,
-            self.versions.carried(mapping) if self.versions and nonce is None else None,
-            self.status_bits.carried(mapping) if self.status_bits else None,
+            self.versions.carried(mapping) if self.versions is not None and nonce is None else None,
+            self.status_bits.carried(mapping) if self.status_bits is not None else None,
         )
 
     def take_touched(self) -> tuple[list[Address], bool]:
         """RLOCs whose packets say something else from now on, and whether those of all do."""
         every = self.status_bits is not None and self.status_bits.touched
-        if self.status_bits:
+        if self.status_bits is not None:
             self.status_bits.touched = False
-        return self.echo_nonce.take_touched() if self.echo_nonce else [], every
+        return self.echo_nonce.take_touched() if self.echo_nonce is not None else [], every
 
     def handle_hint(self, hint: HeaderHint, now: Seconds) -> None:
         """A header said what the one before it did not."""
-        if self.echo_nonce:
+        if self.echo_nonce is not None:
             self.echo_nonce.handle_hint(hint, now)
-        if self.versions and hint.nonce is None:
+        if self.versions is not None and hint.nonce is None:
             self.versions.handle_hint(hint, now)
             for prefix in self.versions.take_outdated():
                 self._resolver.refresh(prefix, now)
             self.versions.handle_timeout(now)
-        if self.status_bits:
+        if self.status_bits is not None:
             for rloc in self.status_bits.suspects(hint):
                 self._prober.handle_hint(rloc, now)
 
     def handle_reply(self, mappings: tuple[Mapping, ...], echoes: bool) -> None:
         """A Map-Reply that is in the cache by now; `echoes` is its E-bit."""
-        if self.echo_nonce:
+        if self.echo_nonce is not None:
             rlocs = tuple(locator.address for mapping in mappings for locator in mapping.locators)
             self.echo_nonce.handle_reply(rlocs, echoes)
 
     def handle_cache(self, now: Seconds) -> None:
         """The map-cache changed."""
-        if self.echo_nonce:
+        if self.echo_nonce is not None:
             self.echo_nonce.handle_cache(now)
 
     def handle_position(self, position: Position, rerouted: bool, now: Seconds) -> None:
         """We stand elsewhere now, or our mappings are others; `rerouted` says that packets take another path."""
-        if self.versions:
+        if self.versions is not None:
             self.versions.handle_position(position)
-        if self.status_bits:
+        if self.status_bits is not None:
             self.status_bits.handle_position(position, now)
-        if self.echo_nonce and rerouted:
+        if self.echo_nonce is not None and rerouted:
             self.echo_nonce.handle_move(now)
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """How the data plane was used."""
-        if self.echo_nonce:
+        if self.echo_nonce is not None:
             self.echo_nonce.handle_traffic(traffic, now)
-        if self.versions:
+        if self.versions is not None:
             self.versions.handle_traffic(traffic, now)
 
     def handle_timeout(self, now: Seconds) -> None:
         """Let each machine do what is due."""
         for machine in (self.echo_nonce, self.versions, self.status_bits):
-            if machine:
+            if machine is not None:
                 machine.handle_timeout(now)
 
     def next_timeout(self) -> Timeout | None:
         """The first deadline of the three."""
         machines = (self.echo_nonce, self.versions, self.status_bits)
-        return earliest(machine.next_timeout() for machine in machines if machine)
+        return earliest(machine.next_timeout() for machine in machines if machine is not None)

@@ -10,6 +10,7 @@ from lispfast.control import mobile_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
 from lispfast.control.exchange import Exchange
 from lispfast.control.forwarding import ForwardingTable, local_prefixes
+from lispfast.control.hints import HeaderHints
 from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
@@ -27,7 +28,7 @@ from lispfast.control.role import NonceSource
 from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
 from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction, Unreachable
+from lispfast.model.forwarding import HeaderHint, Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction, Unreachable
 from lispfast.model.mapping import Action, Locator
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Settings
@@ -51,12 +52,13 @@ class MobileNode:
         self.table = ForwardingTable(settings, self.cache, self.outbox)
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
         self.resolver = Resolver(settings, nonces, self.outbox)
-        self.responder = Responder(self.outbox)
+        self.responder = Responder(self.outbox, echoes=settings.header_hints.echo_nonce)
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.verifier = Verifier(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
+        self.hints = HeaderHints(settings, self.cache, (self.prober, self.resolver), nonces, self.outbox)
         self.exchange = Exchange(self)
         self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
@@ -70,6 +72,7 @@ class MobileNode:
         self.outbox.commit(Transaction(local=local_prefixes(self.settings)))
         self.table.touch_all()
         self.prober.handle_cache(now)
+        self.hints.handle_cache(now)
         self._flush(now)
 
     def stop(self, now: Seconds) -> None:
@@ -94,6 +97,7 @@ class MobileNode:
             self._touch_paths(self.path_mtus.handle_move())
             self.prober.handle_position(self.position, now)
             self._release_holds(now)
+        self.hints.handle_position(self.position, move.rerouted, now)
         self._flush(now)
         self.responder.handle_position(self.position)
         self.registrar.handle_position(self.position, now)
@@ -107,6 +111,7 @@ class MobileNode:
         self.table.handle_traffic(traffic)
         self.cache.handle_traffic(traffic, now)
         self.solicitor.handle_traffic(traffic, now)
+        self.hints.handle_traffic(traffic, now)
 
     def handle_punt(self, punt: Punt, now: Seconds) -> None:
         """What the data plane cannot know or decide."""
@@ -119,6 +124,9 @@ class MobileNode:
                 self._on_path_mtu(punt, now)
             case Unreachable(locator):
                 self.prober.handle_hint(locator, now)
+            case HeaderHint():
+                self.hints.handle_hint(punt, now)
+                self._flush(now)
             case NoSegmentation(ifindex):
                 names = (one.name for one in self.underlay.interfaces if one.index == ifindex)
                 self.outbox.event("segmentation-refused", interface=next(names, str(ifindex)))
@@ -130,6 +138,7 @@ class MobileNode:
         self.registrar.handle_timeout(now)
         self.solicitor.handle_timeout(now)
         self.prober.handle_timeout(now)
+        self.hints.handle_timeout(now)
         self._ask_for_the_lost(now)
         for failed in self.resolver.handle_timeout(now):
             self.changed(self.cache.hold(failed.asked, failed.until, now), now)
@@ -153,7 +162,7 @@ class MobileNode:
         """The first deadline of all machines."""
         if not self._running:
             return None
-        machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache, self.path_mtus)
+        machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache, self.path_mtus, self.hints)
         return earliest(machine.next_timeout() for machine in machines)
 
     def take_effects(self) -> list[Effect]:
@@ -194,7 +203,9 @@ class MobileNode:
     def outlook(self) -> Outlook:
         """What verdicts depend on besides the map-cache."""
         form = self.settings.forwarding.encapsulation
-        return Outlook(self.position, self.settings.proxy_etrs, self.prober.down, self.path_mtus.known, form)
+        down = self.prober.down | self.hints.down
+        proxies, path_mtus = self.settings.proxy_etrs, self.path_mtus.known
+        return Outlook(self.position, proxies, down, path_mtus, form, self.hints.fields)
 
     def _touch_paths(self, rlocs: list[Address]) -> None:
         for rloc in rlocs:
@@ -205,10 +216,15 @@ class MobileNode:
         if prefixes:
             self.table.touch(prefixes)
             self.prober.handle_cache(now)
+            self.hints.handle_cache(now)
 
     def _flush(self, now: Seconds) -> None:
         if self.prober.changed:
             self.prober.changed = False
+            self.table.touch_all()
+        rlocs, every = self.hints.take_touched()
+        self._touch_paths(rlocs)
+        if every:
             self.table.touch_all()
         self.table.flush(self.outlook())
 

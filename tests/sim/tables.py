@@ -17,6 +17,7 @@ class Table:
     """Verdicts by EID-prefix, the source-RLOC slots and our own EID-prefixes."""
 
     def __init__(self) -> None:
+        self.private = False
         self.verdicts: dict[EidPrefix, Verdict] = {}
         self.sources: dict[int, SourceRloc] = {}
         self.local: tuple[LocalPrefix, ...] = ()
@@ -78,15 +79,18 @@ class Table:
             if prefix not in self.verdicts:
                 raise DataPlaneError(f"{prefix} is withdrawn and is not there")
         for prefix, verdict in transaction.put:
-            if isinstance(verdict, Encapsulate) and not _sound(verdict):
+            if isinstance(verdict, Encapsulate) and not _sound(verdict, private=self.private):
                 raise DataPlaneError(f"{prefix} has no locators, or unsound ones")
 
 
-def _sound(verdict: Encapsulate) -> bool:
+def _sound(verdict: Encapsulate, *, private: bool) -> bool:
+    """What every backend checks; and N, L, E and V are 0 on the public Internet (RFC 9300 section 4.1)."""
+    lisp = INSTANCE_BIT | (0xF0 if private else 0)
+    free = {Encapsulation.LISP: lisp, Encapsulation.LISP_GPE: INSTANCE_BIT, Encapsulation.VXLAN_GPE: INSTANCE_BIT}
     return bool(verdict.locators) and all(
         0 <= locator.slot < SOURCE_SLOTS
         and len(locator.header) == 8
-        and locator.header[0] & ~INSTANCE_BIT == FLAGS[locator.encapsulation]
+        and locator.header[0] & ~free[locator.encapsulation] == FLAGS[locator.encapsulation]
         and locator.port == PORTS[locator.encapsulation]
         and locator.mtu >= MIN_MTU[locator.address.version]
         for locator in verdict.locators

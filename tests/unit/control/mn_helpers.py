@@ -21,6 +21,7 @@ from lispfast.model.settings import (
     MapServerSettings,
     Mode,
     Probing,
+    Profile,
     Settings,
 )
 from lispfast.model.underlay import Attachment, Interface, Underlay
@@ -109,6 +110,7 @@ class Bench:
         self.node = MobileNode(configured or settings(), lambda: Nonce(self.random.getrandbits(64)), FIRST_NONCE)
         self.now = Seconds(1000.0)
         self.table = Table()
+        self.table.private = self.node.settings.profile is Profile.PRIVATE
         self.saved: dict[str, int] = {}
         self.sent: list[Send] = []
         self.sent_at: list[Seconds] = []

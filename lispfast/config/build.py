@@ -155,13 +155,11 @@ def _protection(top: Reader, draft: Draft) -> None:
     """LISP-SEC and PubSub with their keys."""
     use, keys = top.choice("lisp-sec"), read_shared(top.sections, "lisp-sec-key", top, draft)
     draft.lisp_sec_span = top.value_span("lisp-sec")
-    if use is not None and keys is not None:
-        draft.lisp_sec = LispSec(Use(use), keys)
+    draft.lisp_sec = LispSec(Use.OFF if use is None else Use(use), keys or ())
     subscribe, keys = top.flag("pubsub"), read_shared(top.sections, "pubsub-key", top, draft)
     limit = top.number("pubsub-limit")
     draft.pubsub_span = top.value_span("pubsub")
-    if subscribe is not None and keys is not None and limit is not None:
-        draft.pubsub = PubSub(subscribe, keys, limit)
+    draft.pubsub = PubSub(bool(subscribe), keys or (), PubSub().limit if limit is None else limit)
 
 
 def _forwarding(top: Reader, usual: Forwarding) -> Forwarding:

@@ -64,15 +64,14 @@ class _Parser:
         self.tokens = tokens
         self.report = report
         self.at = 0
-        self.password_line = 0
 
     def shown(self, token: Token) -> str:
         """The token as a message may show it."""
-        return "***" if token.span.line == self.password_line else quote(token.text)
+        return "***" if self.report.hides(token.span) else quote(token.text)
 
     def hint(self, token: Token, usual: str = "") -> str:
         """What to do about the token."""
-        return QUOTES_NEEDED if token.span.line == self.password_line else usual
+        return QUOTES_NEEDED if self.report.hides(token.span) else usual
 
     def peek(self, ahead: int = 0) -> Token:
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
@@ -193,15 +192,15 @@ class _Parser:
 
     def scalar(self, name: Token) -> Assignment | None:
         token = self.peek()
+        if name.text.lower() == PASSWORD:
+            self.report.passwords.setdefault(token.span.line, token.span.start)
         elsewhere = token.span.line != name.span.line
         if token.kind not in _VALUES or (elsewhere and self.starts_entry()):
-            self.report.error(name.span, f"{quote(name.text)} has no value")
+            self.report.error(name.span, f"{self.shown(name)} has no value")
             if not elsewhere:
                 self.skip_line(name.span.line)
             return None
         self.at += 1
-        if name.text.lower() == PASSWORD:
-            self.password_line = token.span.line
         value = self.value(token) if token.kind is TokenKind.STRING else self.phrase(token)
         if self.kind() is TokenKind.COMMA:
             self.report.error(self.peek().span, "unexpected comma", "a list stands in braces: { a, b }")

@@ -74,7 +74,7 @@ def _hkdf(reader: Reader, algorithm: KeyType | None) -> Hkdf | None:
     info, length = reader.text("hkdf-info"), reader.choice("mac-length")
     if algorithm is not KeyType.HKDF_SHA256:
         for name in ("hkdf-info", "mac-length"):
-            if reader.has(name):
+            if reader.has(name) and reader.sound:
                 reader.report.warning(reader.value_span(name), f"{name} does nothing without key-type 3")
         return Hkdf()
     if info is None or length is None:

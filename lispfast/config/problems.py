@@ -52,9 +52,11 @@ class Problem:
 
 @dataclass(slots=True)
 class Report:
-    """Collects the problems of one file."""
+    """Collects the problems of one file. `passwords` has, by line, where a password starts: what follows may belong
+    to it and is never shown."""
 
     file: str
+    passwords: dict[int, int] = field(default_factory=dict)
     _found: list[Problem] = field(default_factory=list)
     _more: bool = False
 
@@ -65,6 +67,10 @@ class Report:
     def warning(self, span: Span, text: str, hint: str = "") -> None:
         """Note what the user should know."""
         self._add(Severity.WARNING, span, text, hint)
+
+    def hides(self, span: Span) -> bool:
+        """Whether what stands there may be the rest of a password."""
+        return span.start >= self.passwords.get(span.line, span.end + 1)
 
     def _add(self, severity: Severity, span: Span, text: str, hint: str) -> None:
         if len(self._found) < MAX_PROBLEMS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from lispfast.config.grammar import PASSWORD, QUOTES_NEEDED, Assignment, Entry, Section, Value
+from lispfast.config.grammar import QUOTES_NEEDED, Assignment, Entry, Section, Value
 from lispfast.config.problems import Report, Span, did_you_mean, nearest, quote
 from lispfast.config.rows import Kind, Option
 from lispfast.config.schema import WRONG_PLACE, options
@@ -117,19 +117,10 @@ class Reader:
             hint = "is a } missing before it?"
         elif self.section.name and not hint and entry.name in options(self._parent):
             hint = f"it belongs in {self._parent or 'no section'}"
-        if self._follows_password(entry.span):
+        if self.report.hides(entry.span):
             self.error(entry.span, f"unknown key after the password{where}", hint or QUOTES_NEEDED)
         else:
             self.error(entry.span, f"unknown key {quote(entry.name)}{where}", hint)
-
-    def _follows_password(self, span: Span) -> bool:
-        """Whether a password stands before it on its line, so that this may be the rest of one."""
-        return any(
-            isinstance(entry, Assignment)
-            and entry.name == PASSWORD
-            and any(value.span.line == span.line and value.span.start < span.start for value in entry.values)
-            for entry in self.section.entries
-        )
 
     def _warn_unsupported(self, option: Option, span: Span) -> None:
         self.report.warning(span, f"{option.name} is not supported yet and does nothing", option.instead)
@@ -248,7 +239,8 @@ def look_through(section: Section, rows: str, reader: Reader) -> None:
         option = known.get(entry.name)
         if option is None:
             hint = did_you_mean(entry.name, known)
-            reader.error(entry.span, f"unknown key {quote(entry.name)} in {section.name}", hint)
+            name = "after the password" if reader.report.hides(entry.span) else quote(entry.name)
+            reader.error(entry.span, f"unknown key {name} in {section.name}", hint)
         elif isinstance(entry, Assignment):
             if option.instead:
                 reader.report.warning(

@@ -12,12 +12,14 @@ from lispfast.model.settings import (
     AddressLocator,
     DatabaseMapping,
     Forwarding,
+    Hints,
     InterfaceLocator,
     Key,
     KeyType,
     MapServerSettings,
     Mode,
     Probing,
+    Profile,
     ProxyEtr,
     Settings,
     Site,
@@ -96,6 +98,53 @@ def test_our_own_locators_name_no_form() -> None:
     (problem,) = said_after_node(text)
     assert problem.endswith('unknown key "encapsulation" in rloc-address (of one locator: in proxy-etr, or in the '
                             'rloc-address of static-map-cache)')  # fmt: skip
+
+
+@pytest.mark.parametrize("line", ["operating-mode = xTR", "operating-mode = XTR", "router-mode = on"])
+def test_an_xtr_has_eid_prefixes_of_any_length_in_several_instance_ids(line: str) -> None:
+    text = """
+        database-mapping { eid-prefix = 198.18.0.0/16 rloc-iface { interface = eth0 } }
+        database-mapping { eid-prefix = 198.18.7.0/24 rloc-iface { interface = eth1 } }
+        database-mapping { eid-prefix = 2001:db8:e::/48 iid = 7 interface = eth0 }
+        """
+    found = settings(SERVER + RESOLVER + line + text)
+    assert found.mode is Mode.XTR
+    assert [str(mapping.prefix) for mapping in found.database] == [
+        "198.18.0.0/16",
+        "198.18.7.0/24",
+        "[7]2001:db8:e::/48",
+    ]
+
+
+def test_what_the_public_profile_forbids_and_the_private_one_has() -> None:
+    assert settings(NODE).profile is Profile.PUBLIC
+    assert settings(NODE + "profile = PUBLIC").hints == Hints()
+    text = "profile = private echo-nonce = on map-versioning = on locator-status-bits = on"
+    found = settings(NODE.replace("interface", "map-version = 4095 interface") + text)
+    assert (found.profile, found.hints) == (Profile.PRIVATE, Hints(True, True, True))
+    assert found.database[0].version == 4095
+
+
+def test_policy_keys() -> None:
+    text = """native-forward = on rloc-lookup = off map-cache-size = 100
+        allowed-dst-eids = { 192.0.2.0/24, [0]198.18.0.0/15 }
+        allowed-dst-eids += { 2001:db8:e::/48 }"""
+    found = settings(NODE + text)
+    assert (found.native_forward, found.rloc_lookup, found.map_cache_size) == (True, False, 100)
+    prefixes = ["192.0.2.0/24", "198.18.0.0/15", "2001:db8:e::/48"]
+    assert found.allowed_destinations == tuple(EidPrefix.parse(text) for text in prefixes)
+    other = NODE.replace("interface", "iid = 7 interface")
+    assert settings(other + "allowed-dst-eids = { [7]192.0.2.0/24 }").allowed_destinations == (
+        EidPrefix.parse("192.0.2.0/24", 7),
+    )
+
+
+def test_ids_with_and_without_dashes() -> None:
+    text = "xtr-id = 00112233-4455-6677-8899-aabbCCDDEEFF\nsite-id = 0011223344556677"
+    found = settings(NODE + text)
+    assert found.xtr_id == bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert found.site_id == bytes.fromhex("0011223344556677")
+    assert (settings(NODE).xtr_id, settings(NODE).site_id) == (None, bytes(8))
 
 
 def test_probing() -> None:

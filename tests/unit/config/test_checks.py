@@ -7,7 +7,7 @@ import pytest
 from .samples import said_after_node
 
 IGNORED = "is not supported yet and does nothing"
-WEAK = "is not for the public Internet"
+WEAK = "HMAC-SHA-1, is not for the public Internet"
 
 MAPPING = "database-mapping { eid-prefix = 192.0.2.1/32"
 SERVER = "map-server { address = 192.0.2.1"
@@ -48,6 +48,10 @@ SERVERS = [
         "map-resolver = 203.0.113.7",
         "1:16: error: map-resolver 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must",
     ),
+    (
+        "proxy-etr { address = 192.0.2.1 priority = 255 }",
+        "1:44: warning: proxy-etr 192.0.2.1 has priority 255 and is never used (0 to 254, the lowest is used)",
+    ),
     ("proxy-etr = 203.0.113.7", "1:13: error: proxy-etr 203.0.113.7 is inside the EID-prefix 203.0.113.7/32 (it must"),
     (
         "proxy-itrs = { 203.0.113.7 }",
@@ -71,6 +75,12 @@ MAPPINGS = [
     (
         "database-mapping { interface = wlan0 }",
         "1:1: error: database-mapping has no eid-prefix (it needs an EID-prefix)",
+    ),
+    ("%M map-version = 0 interface = a }", '1:60: error: "0" is out of range (1 to 4095)'),
+    ("%M map-version = 7 interface = a }", "1:60: warning: map-version does nothing without map-versioning"),
+    (
+        "operating-mode = xTR database-mapping { eid-prefix = 203.0.113.0/24 iid = 7 interface = a }",
+        "1:54: error: [7]203.0.113.0/24 overlaps 203.0.113.7/32 in another instance-ID (a packet's source decides its",
     ),
     ("%M }", "1:1: error: database-mapping 192.0.2.1/32 has no locator (interface, rloc-iface or rloc-address)"),
     (

@@ -31,11 +31,11 @@ class Authority:
 
         One that stands all the while comes once. One that comes or goes meanwhile may be among them.
         """
-        defaults = self._node.table.defaults
-        yield from defaults
+        anchors = self._node.table.anchors
+        yield from anchors
         after = None
         while some := self._node.cache.after(after, SLICE):
-            yield from (prefix for prefix in some if prefix not in defaults)
+            yield from (prefix for prefix in some if prefix not in anchors)
             after = some[-1]
 
     def tenure(self, prefix: EidPrefix) -> object:

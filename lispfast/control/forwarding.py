@@ -33,6 +33,9 @@ class ForwardingTable:
     """Holds a verdict for each prefix of the map-cache, and a default for each family and instance-ID of our EIDs.
 
     Who changes the cache touches the prefixes; `flush` compiles those and commits what differs from what stands there.
+    Where `allowed-dst-eids` says which destinations use LISP, all others are treated as outside of it without a
+    question: the defaults no longer ask, each allowed EID-prefix does, and what a Map-Reply told of a wider prefix
+    holds inside the allowed ones alone. The static map-cache is the operator's word and always holds.
     """
 
     def __init__(self, settings: Settings, cache: MapCache, outbox: Outbox) -> None:
@@ -40,6 +43,7 @@ class ForwardingTable:
         self._outbox = outbox
         self._asks = bool(settings.map_resolvers)
         self._proxies = frozenset(proxy.address for proxy in settings.proxy_etrs)
+        self._allowed = settings.allowed_destinations
         self._installed: dict[EidPrefix, Verdict] = {}
         self._uses: dict[EidPrefix, PrefixTraffic] = {}
         self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
@@ -54,7 +58,7 @@ class ForwardingTable:
 
     def touch_all(self) -> None:
         """The outlook changed: every verdict may be another."""
-        self.touch(self.defaults)
+        self.touch(self.anchors)
         self.touch(self._cache.prefixes())
         self.touch(self._installed)
 
@@ -79,6 +83,8 @@ class ForwardingTable:
     def flush(self, outlook: Outlook) -> None:
         """Commit the differences of what was touched, in one transaction."""
         put, withdraw = [], []
+        if self._touched:
+            self.touch(self._allowed)
         for prefix in self._touched:
             wanted = self.wanted(prefix, outlook)
             standing = self._installed.get(prefix)
@@ -96,18 +102,27 @@ class ForwardingTable:
         return len(self._installed)
 
     @property
-    def defaults(self) -> list[EidPrefix]:
-        """The default of each family and instance-ID of our EIDs."""
-        return sorted(self._defaults, key=str)
+    def anchors(self) -> list[EidPrefix]:
+        """What stands there whatever is cached: each default of a family and instance-ID, and the allowed EID-prefixes.
+
+        A cached prefix may be one of them.
+        """
+        return sorted(self._defaults | set(self._allowed), key=str)
 
     def wanted(self, prefix: EidPrefix, outlook: Outlook) -> Verdict | None:
-        """What policy says of a prefix of the cache or a default; None for one that is not to stand there."""
+        """What policy says of a prefix of the cache or an anchor; None for one that is not to stand there."""
         entry = self._cache.get(prefix)
-        if entry is not None:
+        allowed = self._is_allowed(prefix)
+        if entry is None and allowed and prefix in self._allowed:
+            entry = self._cache.cover(prefix)
+        if entry is not None and (allowed or entry.origin is Origin.STATIC):
             return Reject() if entry.origin is Origin.UNANSWERED else verdict(entry.mapping, outlook)
-        if prefix not in self._defaults:
+        if entry is None and prefix not in self._defaults and prefix not in self._allowed:
             return None
-        return Resolve() if self._asks else native(prefix.version, prefix.iid, outlook)
+        return Resolve() if self._asks and allowed else native(prefix.version, prefix.iid, outlook)
+
+    def _is_allowed(self, prefix: EidPrefix) -> bool:
+        return not self._allowed or any(one.covers(prefix) for one in self._allowed)
 
 
 def _names(verdict: Verdict, rloc: Address) -> bool:

@@ -192,6 +192,11 @@ class MapCache:
             if prefix in self._entries:
                 self._mark_used(prefix, Seconds(now - idle))
 
+    def note_use(self, prefix: EidPrefix, at: Seconds) -> None:
+        """An entry was of use for packets that another one matched; one that is gone is ignored."""
+        if prefix in self._entries:
+            self._mark_used(prefix, at)
+
     def idle(self, prefix: EidPrefix, now: Seconds) -> Seconds | None:
         """How long ago a packet went to the prefix, or it was learned for one; None for never."""
         used = self._used.get(prefix, self._fresh.get(prefix, self._last_use.get(prefix)))

@@ -41,6 +41,7 @@ class Purpose(StrEnum):
     MISS = "miss"
     REFRESH = "refresh"
     SOLICITED = "solicited"
+    LOCATE = "locate"  # whether an RLOC is itself an EID: nobody waits for it
     VERIFY = "verify"  # RFC 9301 section 5.3: a Map-Request brought its sender's mapping along
 
 

@@ -200,10 +200,18 @@ class Resolver:
         if inner_source is not None:
             self._ask(Lookup(told, Purpose.VERIFY, None, inner_source, now), now)
 
+    def locate(self, rloc: Address, now: Seconds) -> bool:
+        """An RLOC may itself be an EID: ask, where few others are asked for; whether it is being asked for."""
+        prefix = Eid(rloc).prefix
+        inner_source = self._inner_source(prefix)
+        if inner_source is not None and len(self._lookups) < MAX_LOOKUPS // 2:
+            self._ask(Lookup(prefix, Purpose.LOCATE, None, inner_source, now), now)
+        return prefix in self._lookups
+
     def covered(self, prefix: EidPrefix, now: Seconds) -> None:
         """An answer for this prefix holds for every EID under it: misses there need no more questions."""
         for lookup in list(self._lookups.values()):
-            if lookup.purpose is Purpose.MISS and prefix.covers(lookup.asked):
+            if lookup.purpose in (Purpose.MISS, Purpose.LOCATE) and prefix.covers(lookup.asked):
                 self._step(lookup, Fact.COVERED, now)
 
     def heeds(self, cached: EidPrefix, smr: Nonce) -> bool:
@@ -302,6 +310,8 @@ class Resolver:
 
     def _join(self, known: Lookup, other: Lookup) -> None:
         known.wanted = other.wanted
+        if other.purpose is Purpose.MISS and known.purpose is Purpose.LOCATE:  # now a packet waits for it
+            known.purpose, known.source_eid, known.inner_source = other.purpose, other.source_eid, other.inner_source
         if other.purpose is Purpose.SOLICITED:
             known.again = known.tries > 0
             if known.purpose is not Purpose.MISS:

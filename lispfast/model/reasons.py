@@ -58,6 +58,7 @@ class ControlReason(StrEnum):
     PROBE_VIA_SYSTEM = "probe-via-system"  # an RLOC-probe where none may come (RFC 9301 section 5.3)
     NOT_AUTHORITATIVE = "not-authoritative"  # a probe reply with A=0
     LOCATOR_REFUSED = "locator-refused"  # broadcast, multicast or otherwise no RLOC
+    RLOC_LOOP = "rloc-loop"  # an RLOC that is an EID whose own RLOC leads back, or a path that passes a hop twice
     RATE_LIMITED = "rate-limited"
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
     SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours

@@ -93,6 +93,7 @@ def settings(**changes: object) -> Settings:
         map_resolvers=(SERVER,),
         database=database(EID, EID_V6),
         probing=Probing(Seconds(0)),
+        rloc_lookup=False,  # its Map-Requests are test_visited_sites' business
     )
     return replace(usual, **changes)  # type: ignore[arg-type]
 

@@ -149,10 +149,13 @@ class _Parser:
             title = self.take()
             self.report.warning(title.span, f"the title of section {self.shown(name)} means nothing and is ignored")
             after = TokenKind.OPEN
+        if after in _ASSIGN:
+            self.at += 1
+        if name.text.lower() == PASSWORD:
+            self.report.passwords.setdefault(self.peek().span.line, self.peek().span.start)
         if after is TokenKind.OPEN:
             return self.braces(name, depth, assigned=False)
         if after in _ASSIGN:
-            self.at += 1
             if self.kind() is TokenKind.OPEN:
                 return self.braces(name, depth, assigned=True)
             return self.scalar(name)
@@ -192,8 +195,6 @@ class _Parser:
 
     def scalar(self, name: Token) -> Assignment | None:
         token = self.peek()
-        if name.text.lower() == PASSWORD:
-            self.report.passwords.setdefault(token.span.line, token.span.start)
         elsewhere = token.span.line != name.span.line
         if token.kind not in _VALUES or (elsewhere and self.starts_entry()):
             self.report.error(name.span, f"{self.shown(name)} has no value")

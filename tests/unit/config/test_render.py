@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 
 from lispfast.config import parse, render
-from lispfast.config.render import MASKED_KEY
+from lispfast.config.schema import MASKED_KEY
 from lispfast.model.settings import Key, Settings
 
 from .samples import NODE, settings

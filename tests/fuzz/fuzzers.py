@@ -1,4 +1,4 @@
-"""The libFuzzer harnesses: every fuzz_*.c beside this file, over every C file of the data plane.
+"""The libFuzzer harnesses: every fuzz_*.c beside this file, over every C file of the data plane; and decoders.py.
 
 `python tests/fuzz/fuzzers.py SECONDS` runs each for so long and keeps what it learns in build/fuzz.
 """
@@ -11,6 +11,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import decoders
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -76,6 +78,22 @@ def command(program: Path, learned: Path, *arguments: str) -> list[str]:
     return [str(program), *limits, *arguments, str(learned), *([str(kept)] if kept.is_dir() else [])]
 
 
+def python_command(target: str, learned: Path, corpus: Path, *arguments: str) -> list[str]:
+    """atheris over a target of decoders.py; new inputs and findings go to `learned`."""
+    learned.mkdir(parents=True, exist_ok=True)
+    limits = [f"-max_len={decoders.LONGEST}", f"-timeout={SLOWEST}", "-rss_limit_mb=2048"]
+    places = [f"-artifact_prefix={learned}/finding-", str(learned), str(corpus)]
+    return [sys.executable, str(HERE / "decoders.py"), target, *limits, *arguments, *places]
+
+
+def write_corpus(target: str, directory: Path) -> Path:
+    """What a target of decoders.py begins with, a file each."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(decoders.corpus(target)):
+        (directory / f"{number:03}").write_bytes(data)
+    return directory
+
+
 def main() -> int:
     """Run each harness for the seconds given, 60 by default; how many had a finding."""
     if len(sys.argv) > 2 or not all(argument.isdecimal() for argument in sys.argv[1:]):
@@ -90,18 +108,31 @@ def main() -> int:
     for name in HARNESSES:
         program = compile_harness(name, plane, directory)
         learned = directory / name.removeprefix("fuzz_")
-        log = directory / f"{name}.log"
-        print(f"{name}: {seconds} s ...", flush=True)
-        with log.open("w") as out:
-            arguments = command(program, learned, f"-max_total_time={seconds}", "-print_final_stats=1")
-            status = subprocess.run(arguments, stdout=out, stderr=subprocess.STDOUT).returncode
-        lines = log.read_text(errors="replace").splitlines()
-        runs = next((line.split()[-1] for line in lines if "number_of_executed_units" in line), "?")
-        print(f"{name}: {runs} inputs, {sum(1 for _ in learned.glob('*'))} kept in {learned}")
-        if status != 0:
-            findings += 1
-            print("\n".join(lines[-40:]), f"{name}: a finding; all of it in {log}", sep="\n")
+        arguments = command(program, learned, f"-max_total_time={seconds}", "-print_final_stats=1")
+        findings += run(name, arguments, learned, seconds)
+    if not decoders.HAS_ATHERIS:
+        print("no atheris for this platform: the Python decoders are fuzzed by ./run test alone")
+    for name in decoders.TARGETS if decoders.HAS_ATHERIS else ():
+        learned = directory / name
+        corpus = write_corpus(name, directory / f"{name}-corpus")
+        limits = (f"-max_total_time={seconds}", "-print_final_stats=1")
+        findings += run(name, python_command(name, learned, corpus, *limits), learned, seconds)
     return min(findings, 1)
+
+
+def run(name: str, arguments: list[str], learned: Path, seconds: int) -> int:
+    """Run one, tell what came of it; 1 for a finding."""
+    log = ROOT / "build" / "fuzz" / f"{name}.log"
+    print(f"{name}: {seconds} s ...", flush=True)
+    with log.open("w") as out:
+        status = subprocess.run(arguments, stdout=out, stderr=subprocess.STDOUT).returncode
+    lines = log.read_text(errors="replace").splitlines()
+    runs = next((line.split()[-1] for line in lines if "number_of_executed_units" in line), "?")
+    print(f"{name}: {runs} inputs, {sum(1 for _ in learned.glob('*'))} kept in {learned}")
+    if status == 0:
+        return 0
+    print("\n".join(lines[-40:]), f"{name}: a finding; all of it in {log}", sep="\n")
+    return 1
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ class Exchange:
             self._node.outbox.drop(ControlReason.ECM_INNER)
         elif isinstance(request, MapRequest):
             addresses = inner.source.address, datagram.destination.address
-            self._on_request(Asked(request, *addresses, inner.source.port, encapsulated=True), now)
+            port, authentication = inner.source.port, message.authentication
+            self._on_request(Asked(request, *addresses, port, True, authentication), now)
         else:
             self._node.outbox.drop(ControlReason.NOT_FOR_ROLE)
 

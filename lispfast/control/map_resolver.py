@@ -6,7 +6,9 @@ A Map-Request comes inside an Encapsulated Control Message or, by way of toleran
     SMR, or with the D-bit                            dropped: it asks nothing of a Map-Server
     RLOC-probe                                        dropped (5.3)
     without an ITR-RLOC that we can send to           dropped (5.3)
-    any other, for each of its records                Map-Reply or forwarding, as mapping_system has it
+    protected, and its one-time key cannot be had     dropped (RFC 9303 section 6.5)
+    any other, for each of its records                Map-Reply or forwarding, as mapping_system has it, and what
+                                                      lisp_sec_answers adds where it is protected
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lispfast.control.effects import Datagram, Send
+from lispfast.control.lisp_sec import UnwrapError
+from lispfast.control.lisp_sec_answers import RequestOpener, RequestProtection, signers, unprotected
 from lispfast.control.mapping_system import Answer, Forward, MappingSystem, Reply
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
@@ -22,9 +26,11 @@ from lispfast.model.addresses import CONTROL_PORT, DATA_PORT, Address, EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import LispSec
 from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.addresses import WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.records import eid_prefix, record_from_mapping, refused
@@ -44,23 +50,42 @@ REPLY_INTERVAL = Seconds(3.0)  # section 5.4, here for each destination RLOC and
 REPLY_BURST = 5
 DESTINATION_INTERVAL = Seconds(0.01)
 DESTINATION_BURST = 200
+REFUSAL_INTERVAL = Seconds(10.0)  # of each reason, over all sources, as an address is easily made up
+REFUSAL_BURST = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """How a Map-Request came: `source` is where it came from and `packet` the IP packet of it inside an ECM."""
+    """How a Map-Request came: `source` is where it came from and `packet` the IP packet of it inside an ECM.
+
+    `authentication` is what LISP-SEC added in that ECM.
+    """
 
     datagram: Datagram
     source: Endpoint
     packet: bytes | None = None
+    authentication: RequestAuthentication | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One record of a Map-Request and where its answer goes."""
+
+    asked: EidPrefix
+    nonce: Nonce
+    itr: Endpoint
+    arrival: Arrival
+    protection: RequestProtection | None
 
 
 class MapResolver:
     """The Map-Request side of a Map-Server and Map-Resolver."""
 
-    def __init__(self, system: MappingSystem, outbox: Outbox) -> None:
+    def __init__(self, system: MappingSystem, outbox: Outbox, lisp_sec: LispSec | None = None) -> None:
         self._system = system
         self._outbox = outbox
+        self._opener = RequestOpener(lisp_sec or LispSec())
+        self._refusals = RateLimiter(REFUSAL_INTERVAL, REFUSAL_BURST)
         self._per_question = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
         self._per_destination = RateLimiter(DESTINATION_INTERVAL, DESTINATION_BURST)
         self._own: frozenset[Address] = frozenset()
@@ -85,6 +110,10 @@ class MapResolver:
             return self._outbox.drop(ControlReason.NO_ITR_RLOC)
         if not request.records:
             return self._outbox.drop(ControlReason.MALFORMED)
+        try:
+            protection = self._opener.open(arrival.authentication, request.nonce)
+        except UnwrapError as error:
+            return self._refuse(error.reason, arrival, now)
         forwarded: set[Address] = set()
         for record in request.records:
             try:
@@ -92,45 +121,33 @@ class MapResolver:
             except WireError:
                 self._outbox.drop(ControlReason.MALFORMED)
                 continue
-            self._answer(request, asked, Endpoint(itr, arrival.source.port), arrival, forwarded, now)
+            to = Endpoint(itr, arrival.source.port)
+            self._answer(_Question(asked, request.nonce, to, arrival, protection), forwarded, now)
         return None
 
-    def _answer(
-        self,
-        request: MapRequest,
-        asked: EidPrefix,
-        itr: Endpoint,
-        arrival: Arrival,
-        forwarded: set[Address],
-        now: Seconds,
-    ) -> None:
-        if not self._per_question.allow((itr.address, asked), now):
+    def _answer(self, question: _Question, forwarded: set[Address], now: Seconds) -> None:
+        if not self._per_question.allow((question.itr.address, question.asked), now):
             return self._outbox.drop(ControlReason.RATE_LIMITED)
-        answer: Answer = self._system.answer(asked, lambda mappings: _fits(mappings, itr.address.version))
+        answer: Answer = self._system.answer(question.asked, lambda mappings: _fits(mappings, question))
         match answer:
             case Reply(mappings):
-                return self._reply(request.nonce, asked, mappings, itr, arrival.datagram, now)
+                return self._reply(mappings, question, now)
             case Forward(registration):
-                return self._forward(asked, registration, arrival, forwarded, now)
+                return self._forward(registration, question, forwarded, now)
 
     def _reply(
-        self,
-        nonce: Nonce,
-        asked: EidPrefix,
-        mappings: tuple[Mapping, ...],
-        itr: Endpoint,
-        datagram: Datagram,
-        now: Seconds,
+        self, mappings: tuple[Mapping, ...], question: _Question, now: Seconds, *, cant_sign: bool = False
     ) -> None:
+        itr, best = question.itr, mappings[0]
         if not self._per_destination.allow(itr.address, now):
             return self._outbox.drop(ControlReason.RATE_LIMITED)
-        self._outbox.put(_send(_map_reply(nonce, mappings), itr, datagram))
-        best = mappings[0]
+        reply = _map_reply(mappings, question, cant_sign=cant_sign)
+        self._outbox.put(_send(reply, itr, question.arrival.datagram))
         self._outbox.event(
             "map-reply-sent",
             "debug",
             to=str(itr),
-            asked=str(asked),
+            asked=str(question.asked),
             eid_prefix=str(best.prefix),
             locators=",".join(str(locator.address) for locator in best.locators),
             action=best.action.name.lower().replace("_", "-"),
@@ -138,10 +155,17 @@ class MapResolver:
         )
         return None
 
-    def _forward(
-        self, asked: EidPrefix, registration: Registration, arrival: Arrival, forwarded: set[Address], now: Seconds
-    ) -> None:
-        etr = self._choose_etr(registration, arrival.datagram)
+    def _forward(self, registration: Registration, question: _Question, forwarded: set[Address], now: Seconds) -> None:
+        arrival, protection = question.arrival, question.protection
+        entry, authentication = registration.latest, None
+        mapping = registration.mapping
+        if protection is not None:
+            able = signers(registration)
+            if not able:
+                return self._reply((unprotected(mapping.prefix),), question, now, cant_sign=True)
+            entry, mapping = able[0], able[0].mapping
+            authentication = protection.forward(registration, entry)
+        etr = self._choose_etr(mapping, entry.source.address, arrival.datagram)
         if etr is None:
             return self._outbox.drop(ControlReason.LOCATOR_REFUSED)
         if etr in forwarded:  # the whole Map-Request went there already, for another of its records
@@ -150,13 +174,21 @@ class MapResolver:
         if not self._per_destination.allow(etr, now):
             return self._outbox.drop(ControlReason.RATE_LIMITED)
         if arrival.packet is not None:
-            message = EncapsulatedControl(arrival.packet, to_etr=True)
+            message = EncapsulatedControl(arrival.packet, to_etr=True, authentication=authentication)
         else:
             datagram = arrival.datagram
             message = EncapsulatedControl.wrap(datagram.source, datagram.destination, datagram.payload, to_etr=True)
         self._outbox.put(_send(message.encode(), Endpoint(etr, CONTROL_PORT), arrival.datagram))
-        self._outbox.event("map-request-forwarded", "debug", to=str(etr), asked=str(asked), itr=str(arrival.source))
+        fields = {"to": str(etr), "asked": str(question.asked), "itr": str(arrival.source)}
+        self._outbox.event("map-request-forwarded", "debug", **fields)
         return None
+
+    def _refuse(self, reason: ControlReason, arrival: Arrival, now: Seconds) -> None:
+        """Section 6.5 of RFC 9303 asks for a word in the log."""
+        self._outbox.drop(reason)
+        if self._refusals.allow(reason, now):
+            fields = {"from": str(arrival.datagram.source), "reason": reason.value}
+            self._outbox.event("map-request-refused", "warning", **fields)
 
     def _choose_itr(self, rlocs: tuple[WireAddress, ...], datagram: Datagram) -> Address | None:
         """The ITR-RLOC with the best-proven path: the sender itself, then the family it used, then another of ours."""
@@ -166,16 +198,15 @@ class MapResolver:
         usable.sort(key=lambda rloc: (rloc != datagram.source.address, rloc.version != version))
         return usable[0] if usable else None
 
-    def _choose_etr(self, registration: Registration, datagram: Datagram) -> Address | None:
+    def _choose_etr(self, mapping: Mapping, registerer: Address, datagram: Datagram) -> Address | None:
         """The address that last registered where it is a usable locator, else the best locator, else that address.
 
         Never one of our own, or we would forward to ourselves.
         """
-        registerer = registration.latest.source.address
         own = self._own | {datagram.destination.address}
         usable = [
             locator
-            for locator in registration.mapping.locators
+            for locator in mapping.locators
             if locator.usable and locator.address.version in self._versions and locator.address not in own
         ]
         usable.sort(key=lambda locator: (locator.address != registerer, locator.priority))
@@ -189,12 +220,15 @@ def _addressable(rloc: Address, datagram: Datagram) -> bool:
     return not refused(rloc) or (rloc.is_loopback and datagram.source.address.is_loopback)
 
 
-def _map_reply(nonce: Nonce, mappings: tuple[Mapping, ...]) -> bytes:
-    return MapReply(nonce=nonce, records=tuple(record_from_mapping(mapping) for mapping in mappings)).encode()
+def _map_reply(mappings: tuple[Mapping, ...], question: _Question, *, cant_sign: bool = False) -> bytes:
+    reply = MapReply(nonce=question.nonce, records=tuple(record_from_mapping(mapping) for mapping in mappings))
+    if question.protection is not None:
+        reply = question.protection.reply(reply, mappings[0].prefix, cant_sign=cant_sign)
+    return reply.encode()
 
 
-def _fits(mappings: tuple[Mapping, ...], version: int) -> bool:
-    return len(_map_reply(Nonce(0), mappings)) <= MAX_PAYLOAD[version]
+def _fits(mappings: tuple[Mapping, ...], question: _Question) -> bool:
+    return len(_map_reply(mappings, question)) <= MAX_PAYLOAD[question.itr.address.version]
 
 
 def _send(payload: bytes, destination: Endpoint, datagram: Datagram) -> Send:

@@ -52,7 +52,7 @@ class MapServer:
         self._sites = SiteTable(settings.sites)
         self._registrations = Registrations()
         system = MappingSystem(self._sites, self._registrations, settings.static_registrations)
-        self._resolver = MapResolver(system, self._outbox)
+        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec)
         self._intake = Intake(self._outbox)
         self._registers = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
 
@@ -135,7 +135,8 @@ class MapServer:
             return self._outbox.drop(ControlReason.NOT_FOR_ROLE)
         if inner.destination.port != CONTROL_PORT:
             return self._outbox.drop(ControlReason.ECM_INNER)
-        return self._resolver.handle_request(request, Arrival(datagram, inner.source, message.packet), now)
+        arrival = Arrival(datagram, inner.source, message.packet, message.authentication)
+        return self._resolver.handle_request(request, arrival, now)
 
     def _expire(self, now: Seconds) -> None:
         for prefix, change in self._registrations.expire(now):

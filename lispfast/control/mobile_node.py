@@ -12,6 +12,7 @@ from lispfast.control.exchange import Exchange
 from lispfast.control.forwarding import ForwardingTable, local_prefixes
 from lispfast.control.hints import HeaderHints
 from lispfast.control.intake import Intake
+from lispfast.control.lisp_sec_answers import MandateOpener
 from lispfast.control.machine import earliest
 from lispfast.control.map_cache import MapCache, Origin
 from lispfast.control.mobility import Move, Position, compare, locate
@@ -52,7 +53,8 @@ class MobileNode:
         self.table = ForwardingTable(settings, self.cache, self.outbox)
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
         self.resolver = Resolver(settings, nonces, self.outbox)
-        self.responder = Responder(self.outbox, echoes=settings.header_hints.echo_nonce)
+        mandates = MandateOpener(settings)
+        self.responder = Responder(self.outbox, echoes=settings.header_hints.echo_nonce, mandates=mandates)
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.verifier = Verifier(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)

@@ -21,6 +21,7 @@ from dataclasses import replace
 
 from lispfast.control import auth
 from lispfast.control.effects import Datagram, Send
+from lispfast.control.lisp_sec import can_wrap
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.registrations import Change, Entry, Registerer, Registrations, timeout_of
@@ -94,7 +95,7 @@ class RegisterIntake:
         self._check_room(sites, mappings)
         self._outbox.put(*self._guard.accept(key, tracks, message.nonce))
         for site, mapping in zip(sites, mappings, strict=True):
-            self._record(site, mapping, message, datagram, now)
+            self._record(site, mapping, message, key, datagram, now)
         for record in message.records:
             for _ in refused_locators(record):
                 self._outbox.drop(ControlReason.LOCATOR_REFUSED)
@@ -117,12 +118,14 @@ class RegisterIntake:
             if not self._registrations.has_room(site, tuple(prefixes)):
                 raise RefusedError(ControlReason.TABLE_FULL, str(site.prefix))
 
-    def _record(self, site: Site, mapping: Mapping, message: MapRegister, datagram: Datagram, now: Seconds) -> None:
+    def _record(
+        self, site: Site, mapping: Mapping, message: MapRegister, key: Key, datagram: Datagram, now: Seconds
+    ) -> None:
         registerer = _registerer(message, datagram)
         if mapping.ttl:
             expires = Seconds(now + timeout_of(mapping, message.use_ttl))
-            proxy_reply = message.proxy_reply
-            entry = Entry(mapping, registerer, datagram.source, now, expires, proxy_reply, message.merge)
+            flags = message.proxy_reply, message.merge, key if message.security and can_wrap(key) else None
+            entry = Entry(mapping, registerer, datagram.source, now, expires, *flags)
             change = self._registrations.register(site, entry)
         else:
             change = self._registrations.withdraw(mapping.prefix, registerer)

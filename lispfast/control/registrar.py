@@ -37,6 +37,7 @@ from enum import StrEnum
 
 from lispfast.control.auth import sign, verifying
 from lispfast.control.effects import Datagram, Timeout
+from lispfast.control.lisp_sec_answers import can_protect
 from lispfast.control.machine import consult, earliest
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
@@ -132,8 +133,11 @@ class _Sent:
 class Registration:
     """The machine of one Map-Server."""
 
-    def __init__(self, server: MapServerSettings, nonce: RegisterNonce, outbox: Outbox) -> None:
+    def __init__(
+        self, server: MapServerSettings, nonce: RegisterNonce, outbox: Outbox, *, security: bool = False
+    ) -> None:
         self.server = server
+        self._security = security
         self.state = State.PARKED
         self.why = "no network"
         self.since = Seconds(0)
@@ -284,6 +288,7 @@ class Registration:
             tuple(record_from_mapping(mapping) for mapping in mappings),
             proxy_reply=self.server.proxy_reply,
             want_map_notify=want_map_notify,
+            security=self._security,
         )
 
     def _emit(self, message: MapRegister | MapNotifyAck, key: Key, port: int = CONTROL_PORT) -> None:
@@ -349,7 +354,10 @@ class Registrar:
     """The registrations of a node."""
 
     def __init__(self, settings: Settings, nonce: RegisterNonce, outbox: Outbox) -> None:
-        self.registrations = [Registration(server, nonce, outbox) for server in settings.map_servers]
+        self.registrations = [
+            Registration(server, nonce, outbox, security=can_protect(settings, server.key))
+            for server in settings.map_servers
+        ]
         self._outbox = outbox
 
     @property

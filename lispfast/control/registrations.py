@@ -27,7 +27,7 @@ from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.prefix_map import PrefixMap
 from lispfast.model.addresses import Address, EidPrefix, Endpoint
 from lispfast.model.mapping import Locator, Mapping, sort_locators
-from lispfast.model.settings import Site
+from lispfast.model.settings import Key, Site
 from lispfast.model.units import Seconds
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
@@ -57,7 +57,10 @@ class Change(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one registerer said; `since` is its first Map-Register in a row, `source` where the last came from."""
+    """What one registerer said; `since` is its first Map-Register in a row, `source` where the last came from.
+
+    `etr_key` is what its Map-Register was signed with, where it says that it has LISP-SEC (RFC 9303 section 6.3).
+    """
 
     mapping: Mapping
     registerer: Registerer
@@ -66,6 +69,7 @@ class Entry:
     expires: Seconds
     proxy_reply: bool = False
     merge: bool = False
+    etr_key: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

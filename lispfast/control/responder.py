@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
+from lispfast.control.lisp_sec import UnwrapError
+from lispfast.control.lisp_sec_answers import Mandate, MandateOpener
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
 from lispfast.control.ratelimit import RateLimiter
@@ -18,6 +20,7 @@ from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.units import Nonce, Seconds
+from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.records import eid_prefix, record_from_mapping, refused
@@ -46,16 +49,19 @@ class Asked:
     receiver: Address
     reply_port: int
     encapsulated: bool
+    authentication: RequestAuthentication | None = None
 
 
 class Responder:
     """Holds no state but its rate limits: our mappings come with each position.
 
-    `echoes` says in each Map-Reply that we echo nonces (the E-bit, RFC 9300 section 10.1).
+    `echoes` says in each Map-Reply that we echo nonces (the E-bit, RFC 9300 section 10.1); `mandates` opens what
+    LISP-SEC added to a Map-Request, and without it nothing is protected.
     """
 
-    def __init__(self, outbox: Outbox, *, echoes: bool = False) -> None:
+    def __init__(self, outbox: Outbox, *, echoes: bool = False, mandates: MandateOpener | None = None) -> None:
         self._echoes = echoes
+        self._mandates = mandates
         self._outbox = outbox
         self._position = Position()
         self._per_prefix = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
@@ -80,10 +86,18 @@ class Responder:
         if destination is None:
             self._outbox.drop(ControlReason.NO_ITR_RLOC)
             return ()
-        told = [self._answer(record, asked, destination, now) for record in asked.request.records[:MAX_RECORDS]]
+        try:
+            mandate = self._mandates.open(asked.authentication, asked.request.nonce) if self._mandates else None
+        except UnwrapError as error:
+            self._outbox.drop(error.reason)
+            return ()
+        records = asked.request.records[:MAX_RECORDS]
+        told = [self._answer(record, asked, destination, mandate, now) for record in records]
         return tuple(prefix for prefix in told if prefix is not None)
 
-    def _answer(self, record: RequestRecord, asked: Asked, destination: Address, now: Seconds) -> EidPrefix | None:
+    def _answer(
+        self, record: RequestRecord, asked: Asked, destination: Address, mandate: Mandate | None, now: Seconds
+    ) -> EidPrefix | None:
         try:
             prefix = eid_prefix(record.eid, record.mask_len)
         except WireError:
@@ -99,20 +113,22 @@ class Responder:
             self._outbox.drop(ControlReason.RATE_LIMITED)
             return None
         probed = asked.receiver if asked.request.probe else None
-        reply = self._reply(asked.request.nonce, mapping, probed, PACKET_MAX[destination.version])
+        reply = self._reply(asked.request.nonce, mapping, probed, PACKET_MAX[destination.version], mandate)
         self._outbox.send(reply.encode(), source, destination, asked.reply_port)
         self._outbox.event("map-reply-sent", "debug", to=str(destination), eid_prefix=str(mapping.prefix))
         return mapping.prefix
 
-    def _reply(self, nonce: Nonce, mapping: Mapping, probed: Address | None, room: int) -> MapReply:
+    def _reply(
+        self, nonce: Nonce, mapping: Mapping, probed: Address | None, room: int, mandate: Mandate | None
+    ) -> MapReply:
         """The best match, and our more-specifics of it as far as they fit (section 5.5)."""
         under = [m for m in self._position.mappings if m.prefix != mapping.prefix and mapping.prefix.covers(m.prefix)]
         mappings = [replace(m, ttl=mapping.ttl) for m in (mapping, *under)]  # one TTL, so that they end together
         records = tuple(record_from_mapping(_mark(m, probed)) for m in mappings)
         reply = MapReply(nonce, records, probe=probed is not None, echo_nonce=self._echoes)
-        while len(reply.records) > 1 and len(reply.encode()) > room:
+        while len(reply.records) > 1 and len(_protected(reply, mandate).encode()) > room:
             reply = replace(reply, records=reply.records[:-1])
-        return reply
+        return _protected(reply, mandate)
 
     def _destination(self, asked: Asked) -> Address | None:
         """The ITR-RLOC to answer to: the sender's own address if it is one, else the first that we can send to."""
@@ -132,6 +148,10 @@ class Responder:
         if addressed is not None and addressed.address.version == destination.version:
             return addressed
         return self._position.source(destination.version)
+
+
+def _protected(reply: MapReply, mandate: Mandate | None) -> MapReply:
+    return mandate.reply(reply) if mandate else reply
 
 
 def _mark(mapping: Mapping, probed: Address | None) -> Mapping:

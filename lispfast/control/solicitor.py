@@ -45,6 +45,7 @@ from enum import StrEnum
 
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
+from lispfast.control.jitter import longer
 from lispfast.control.machine import consult, earliest
 from lispfast.control.map_cache import IN_USE, MapCache
 from lispfast.control.map_requests import solicitation, source_prefix
@@ -68,6 +69,7 @@ SMR_INTERVAL = Seconds(3)  # RFC 9301 section 6.1: recommended for a destination
 # second move. Each move may need two rounds, one before the Map-Notify and one after.
 SMR_BURST = 6
 REPEATS = (Seconds(1), Seconds(2))  # waits before each repetition; what the burst leaves room for
+JITTER = 0.1  # of such a wait, more of it: nodes that moved together do not repeat together
 NOTIFY_BOUND = Seconds(0.3)  # a Map-Server that is there answers in one round trip, 100 ms over a poor LTE
 MAX_TOLD = 16  # moves in a row of which peers may know: a node that moves more often repeats too few SMRs
 MAX_TARGETS = 64  # peers are told newest first; who is left out asks again when its TTL ends
@@ -281,7 +283,8 @@ class Solicitor:
                 self._targets.clear()
                 self._answered.clear()
         if self.state is State.TOLD:
-            self._bound = Seconds(now + (REPEATS[self._repeats] if self._repeats < len(REPEATS) else 0))
+            last = self._repeats == len(REPEATS)
+            self._bound = now if last else Seconds(now + longer(REPEATS[self._repeats], JITTER, self._nonces))
 
     def _unheard(self) -> list[Target]:
         """Those that have not asked since the move, and of whom no packet has come since they were told.

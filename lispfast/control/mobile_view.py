@@ -154,7 +154,7 @@ def _mapping(node: MobileNode, entry: DatabaseMapping) -> View:
 def _configured(node: MobileNode, locator: InterfaceLocator | AddressLocator) -> View:
     if isinstance(locator, AddressLocator):
         address: str | None = str(locator.address)
-        up = not locator.local or node.position.source_at(locator.address) is not None
+        up = not locator.local or node.position.source_at(locator.rloc) is not None
         where: View = {"interface": None, "family": f"ipv{locator.address.version}", "local": locator.local}
     else:
         wanted = (locator.interface, locator.version)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import SourceRloc
-from lispfast.model.mapping import UNUSABLE_PRIORITY, Locator, Mapping, sort_locators
+from lispfast.model.mapping import UNUSABLE_PRIORITY, Hop, Locator, Mapping, sort_locators
 from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, Settings
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import WireMtu
@@ -182,25 +182,27 @@ def _own(address: Address, database: tuple[DatabaseMapping, ...]) -> bool:
 
 
 def _locators(entry: DatabaseMapping, ways: list[Source]) -> tuple[Locator, ...]:
-    by_address: dict[Address, Locator] = {}
+    by_address: dict[tuple[Address, tuple[Hop, ...]], Locator] = {}
     for configured in entry.locators:
         for locator in _resolve(configured, ways):
-            known = by_address.get(locator.address)
+            known = by_address.get((locator.address, locator.path))
             if known is None or locator.priority < known.priority:
-                by_address[locator.address] = locator
+                by_address[locator.address, locator.path] = locator
     return sort_locators(tuple(by_address.values()))
 
 
 def _resolve(configured: InterfaceLocator | AddressLocator, ways: list[Source]) -> list[Locator]:
     priority, weight = configured.priority, configured.weight
-    if isinstance(configured, AddressLocator) and not configured.local:
-        return [Locator(configured.address, priority, weight)]
+    if isinstance(configured, AddressLocator):
+        here = not configured.local or any(_names(configured, way) for way in ways)
+        locator = Locator(configured.address, priority, weight, local=configured.local, path=configured.path)
+        return [locator] if here else []
     return [Locator(way.address, priority, weight, local=True) for way in ways if _names(configured, way)]
 
 
 def _names(configured: InterfaceLocator | AddressLocator, way: Source) -> bool:
     if isinstance(configured, AddressLocator):
-        return configured.local and configured.address == way.address
+        return configured.local and configured.rloc == way.address
     return configured.interface == way.interface and configured.version == way.address.version
 
 

@@ -104,6 +104,11 @@ class AddressLocator:
     local: bool = True
     path: tuple[Hop, ...] = ()
 
+    @property
+    def rloc(self) -> Address:
+        """The RLOC of the node that packets end at: the last hop of a path."""
+        return self.path[-1].address if self.path else self.address
+
 
 @dataclass(frozen=True, slots=True)
 class DatabaseMapping:

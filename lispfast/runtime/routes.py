@@ -62,7 +62,7 @@ class HostNetwork:
         locators = [locator for mapping in settings.database for locator in mapping.locators]
         self._watch = Watch(
             names=settings.interfaces,
-            pinned=frozenset(loc.address for loc in locators if isinstance(loc, AddressLocator) and loc.local),
+            pinned=frozenset(loc.rloc for loc in locators if isinstance(loc, AddressLocator) and loc.local),
             eids=tuple(mapping.prefix.network for mapping in settings.database),
             device=device,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from lispfast.control.mobility import Position, compare, locate
 from lispfast.model.forwarding import SourceRloc
-from lispfast.model.mapping import Locator
+from lispfast.model.mapping import Hop, Locator
 from lispfast.model.settings import AddressLocator, InterfaceLocator
 from lispfast.model.underlay import Underlay
 
@@ -92,6 +92,15 @@ def test_a_configured_address_counts_while_an_interface_has_it():
     configured = with_locators(AddressLocator(LTE, 5, 50))
     assert rlocs(configured, ON_LTE) == [LTE]
     assert locate(configured, ON_LTE).source(4).address == LTE
+    assert (rlocs(configured, ON_WIFI), locate(configured, ON_WIFI).ways) == ([], ())
+
+
+def test_a_path_counts_while_an_interface_has_its_last_hop():
+    router = ip_address("192.0.2.200")
+    path = (Hop(router, strict=True), Hop(LTE))
+    configured = with_locators(AddressLocator(router, 5, 50, path=path))
+    assert locate(configured, ON_LTE).mappings[0].locators == (Locator(router, 5, 50, local=True, path=path),)
+    assert locate(configured, ON_LTE).source(4).address == LTE, "packets leave from where we are, not from the router"
     assert (rlocs(configured, ON_WIFI), locate(configured, ON_WIFI).ways) == ([], ())
 
 

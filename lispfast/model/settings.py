@@ -95,7 +95,7 @@ class InterfaceLocator:
 class AddressLocator:
     """A locator of a database-mapping given as an address; `local` False is somebody else's (proxy-reply only).
 
-    `path` is an explicit locator path, of which `address` is the first hop and our own RLOC the last; empty without one.
+    `path` is an explicit locator path: `address` is its first hop and our own RLOC the last; empty without one.
     """
 
     address: Address

@@ -40,6 +40,8 @@ cdef extern from "_native/locators.h" nogil:
         uint16_t count
         lf_locator locator[]
 
+    const lf_locator *lf_locator_inside(const lf_locator *locator)
+
 
 cdef extern from "_native/prefixes.h" nogil:
     enum lf_kind:
@@ -78,13 +80,15 @@ cdef extern from "_native/prefixes.h" nogil:
 
 
 cdef extern from "_native/locals.h" nogil:
-    struct lf_eid:
-        lf_address address
+    struct lf_local:
+        lf_address network
+        uint8_t length
+        uint16_t version
         uint32_t iid
 
     struct lf_locals:
         size_t count
-        lf_eid eids[]
+        lf_local local[]
 
 
 cdef extern from "_native/table.h" nogil:
@@ -157,6 +161,19 @@ cdef extern from "_native/ring.h" nogil:
         LF_PUNT_MISS
         LF_PUNT_PATH_MTU
         LF_PUNT_PLAIN
+        LF_PUNT_UNREACHABLE
+        LF_PUNT_HEADER
+
+    enum lf_said:
+        LF_SAID_NONCE
+        LF_SAID_STATUS
+        LF_SAID_ECHO
+        LF_SAID_VERSION
+
+    struct lf_saying:
+        uint32_t field
+        uint32_t status
+        uint8_t flags
 
     struct lf_punt:
         lf_punt_kind kind
@@ -164,6 +181,7 @@ cdef extern from "_native/ring.h" nogil:
         lf_address source
         uint32_t iid
         uint32_t value
+        lf_saying said
 
 
 cdef extern from "_native/counters.h" nogil:
@@ -190,6 +208,8 @@ cdef extern from "_native/options.h" nogil:
         lf_checksum_policy checksum
         bint offload
         bint mss_clamp
+        bint hints
+        bint native
         bint framed
 
     struct lf_features:

@@ -4,15 +4,15 @@ A packed transaction, what `commit_packed` takes: little-endian numbers, every r
 between records, the parts in this order. Bytes that are said to be zero are left for later versions. An address is 16
 bytes in network order, an IPv4 address the first 4 and 12 zeros. `packed.py` writes it; `_native/packed.h` reads it.
 
-    header, 32 bytes                              sets, 8 bytes each, its locators behind it
+    header, 32 bytes                              sets, 8 bytes each, its locators and then its tunnels behind it
      0  4s  "LFTX"                                 0  I   id, 1 to 2^31 - 1; 0: for puts of this transaction alone
-     4  H   version, 1                             4  H   count of locators, 1 to 255
-     6  H   flags, 1: local EIDs are replaced      6  H   zero
+     4  H   version, 2                             4  H   count of locators, 1 to 255
+     6  H   flags, 1: own prefixes are replaced    6  H   count of tunnels behind those
      8  I   count of sets
     12  I   of puts                               locators, 32 bytes each
     16  I   of withdrawals                         0  16s address
     20  I   of sources                            16  B   family, 4 or 6, in the lower 4 bits; form in the upper 4:
-    24  I   of local EIDs (none without flag 1)           0 LISP, 1 LISP-GPE, 2 VXLAN-GPE
+    24  I   of own prefixes, none without flag 1          0 LISP, 1 LISP-GPE, 2 VXLAN-GPE
     28  I   of set withdrawals                    17  B   source slot, 0 to 63
                                                   18  B   priority
     puts, 32 bytes each                           19  B   weight
@@ -27,23 +27,30 @@ bytes in network order, an IPv4 address the first 4 and 12 zeros. `packed.py` wr
             among the sets of this transaction;   21  B   mask length
             0 unless it encapsulates              22  H   zero
     28  I   zero
-                                                  local EIDs, 24 bytes each
-    sources, 24 bytes each                         0  16s address
+                                                  our own EID-prefixes, 24 bytes each
+    sources, 24 bytes each                         0  16s network address
      0  16s address                               16  I   instance-ID
     16  B   family, 4 or 6; 0 empties the slot    20  B   family, 4 or 6
-    17  B   slot, 0 to 63                         21  3s  zero
-    18  H   zero
-    20  I   interface index, 0: the kernel's      set withdrawals, 8 bytes each
-            choice                                 0  I   id
-                                                   4  I   zero
+    17  B   slot, 0 to 63                         21  B   mask length
+    18  H   zero                                  22  H   Map-Version, 12 bits, 0 for none
+    20  I   interface index, 0: the kernel's
+            choice                                set withdrawals, 8 bytes each
+                                                   0  I   id
+    tunnels, 32 bytes each: packets to the         4  I   zero
+    locator enter it first; by its rising place
+     0  16s address                               20  8s  LISP header in front of the inner packet
+    16  B   family, 4 or 6                        28  H   UDP port
+    17  B   source slot, 0 to 63                  30  H   zero
+    18  B   place of its locator in the set
+    19  B   zero
 
 Nothing behind the end that the counts give is read, and a buffer that is longer or shorter is refused.
 """
 
 from collections.abc import Mapping, Sequence
 
-from lispfast.model.addresses import Address, Eid, EidPrefix
-from lispfast.model.forwarding import PrefixTraffic, Punt, SourceRloc, Traffic, Transaction, Verdict
+from lispfast.model.addresses import Address, EidPrefix
+from lispfast.model.forwarding import LocalPrefix, PrefixTraffic, Punt, SourceRloc, Traffic, Transaction, Verdict
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
 
@@ -75,8 +82,8 @@ class _Table:
     def rows(self, start: int, room: int) -> tuple[list[tuple[int, EidPrefix, Verdict, PrefixTraffic]], int]:
         """Up to `room` prefixes with their numbers, rising from `start` on, and where to go on; fewer: that was all."""
 
-    def local(self) -> tuple[Eid, ...]:
-        """Our own EIDs, by address, then by instance-ID."""
+    def local(self) -> tuple[LocalPrefix, ...]:
+        """Our own EID-prefixes, by instance-ID, then by family, address and length."""
     def sources(self) -> tuple[SourceRloc, ...]:
         """The source slots that are not empty, by slot."""
 
@@ -91,6 +98,13 @@ class Engine(_Table):
     The descriptors stay the caller's and have to stay open until stop(). Calls come from one thread. `framed` says of
     descriptors that are no TUN that they speak virtio-net headers all the same. A commit that finds too much waiting to
     be freed waits for the workers, half a second at most.
+
+    With `hints` the workers read what LISP headers say beside the instance-ID (RFC 9300 section 5.3): what is new of an
+    RLOC is a HeaderHint, once a second at most, and a destination Map-Version that cannot be is dropped as
+    `map-version`; without, they look at none of it. With `native` a packet whose verdict is Native leaves outside LISP,
+    by the interface of the first source slot of its family that names one; start() opens raw sockets for it, which
+    takes CAP_NET_RAW then and not later (PrivilegeError). Without, or where there is no such interface or no route, it is dropped as
+    `native-unavailable` and answered with ICMP destination unreachable.
     """
 
     def __init__(
@@ -100,6 +114,8 @@ class Engine(_Table):
         port: int = 4341,
         vxlan_port: int = 0,
         forwarding: Forwarding | None = None,
+        hints: bool = False,
+        native: bool = False,
         framed: bool = False,
     ) -> None: ...
     def start(self) -> None:
@@ -113,6 +129,6 @@ class Engine(_Table):
     def drops(self) -> Mapping[DataReason, int]: ...
     def totals(self) -> Mapping[str, int]: ...
     def describe(self) -> Mapping[str, str | int]:
-        """`backend`, `workers`, `port`; while running also `ipv4`, `ipv6` (on or not), `tun` (open or lost), and each
-        optional kernel feature with its outcome: `tun_offload`, `udp_segment`, `udp_gro`, `steering` (where there are
-        several workers), `udp_checksum`, `source_ports`, `vxlan_gpe_port` (where it is open)."""
+        """`backend`, `workers`, `port`; while running also `ipv4`, `ipv6`, `native` (on or not), `tun` (open or lost),
+        and each optional kernel feature with its outcome: `tun_offload`, `udp_segment`, `udp_gro`, `steering` (where
+        there are several workers), `udp_checksum`, `source_ports`, `vxlan_gpe_port` (where it is open)."""

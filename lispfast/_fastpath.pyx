@@ -9,12 +9,12 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
-from lispfast.model.addresses import Eid, EidPrefix
-from lispfast.model.errors import DataPlaneError, HostError
+from lispfast.model.addresses import EidPrefix
+from lispfast.model.errors import DataPlaneError, HostError, PrivilegeError
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import (
-    SOURCE_SLOTS, Drop, Encapsulate, ForwardingLocator, Miss, Native, NoSegmentation, PathMtu, PrefixTraffic, Reject,
-    RejectCode, Resolve, SourceRloc, Traffic,
+    SOURCE_SLOTS, Drop, Encapsulate, ForwardingLocator, HeaderHint, InnerTunnel, LocalPrefix, Miss, Native,
+    NoSegmentation, PathMtu, PrefixTraffic, Reject, RejectCode, Resolve, SourceRloc, Traffic, Unreachable,
 )
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding, UdpChecksum
@@ -60,11 +60,19 @@ cdef object _get_prefix(const lf_key *key):
     return EidPrefix(network, key.iid)
 
 
+cdef object _get_tunnel(const lf_locator *tunnel):
+    cdef const unsigned char *header
+    if tunnel == NULL:
+        return None
+    header = &tunnel.header[0]
+    return InnerTunnel(_get_address(&tunnel.address), tunnel.slot, header[:8], tunnel.port)
+
+
 cdef object _get_locator(const lf_locator *locator):
     cdef const unsigned char *header = &locator.header[0]
     return ForwardingLocator(
         _get_address(&locator.address), locator.slot, header[:8], locator.port, locator.mtu, locator.priority,
-        locator.weight, _FORMS[locator.form],
+        locator.weight, _FORMS[locator.form], _get_tunnel(lf_locator_inside(locator)),
     )
 
 
@@ -78,6 +86,19 @@ cdef object _get_verdict(const lf_match *match):
     if kind == LF_REJECT:
         return Reject(RejectCode(match.verdict.reject_code))
     return Drop() if kind == LF_DROP else Resolve()
+
+
+cdef object _get_hint(const lf_punt *punt):
+    cdef uint8_t flags = punt.said.flags
+    cdef uint32_t field = punt.said.field
+    return HeaderHint(
+        _get_address(&punt.destination), _get_address(&punt.source), punt.iid,
+        nonce=field if flags & LF_SAID_NONCE else None,
+        echo=bool(flags & LF_SAID_ECHO),
+        source_version=field >> 12 if flags & LF_SAID_VERSION else None,
+        destination_version=field & 0xFFF if flags & LF_SAID_VERSION else None,
+        status_bits=punt.said.status if flags & LF_SAID_STATUS else None,
+    )
 
 
 cdef object _get_use(const lf_use *use, uint64_t now):
@@ -125,6 +146,8 @@ cdef object _start_error(int error, const lf_options *options):
     if error == errno.EALREADY:
         return RuntimeError("a data plane starts once")
     problem = f"the data plane cannot start ({os.strerror(error)})"
+    if options.native and error in (errno.EPERM, errno.EACCES):
+        return PrivilegeError(problem, "native-forward needs CAP_NET_RAW: run as root, or set native-forward = off")
     if error in (errno.EMFILE, errno.ENFILE):
         return HostError(problem, "lower workers or source-ports, or allow more open files (LimitNOFILE, ulimit -n)")
     return HostError(problem, "see the message")
@@ -254,11 +277,16 @@ cdef class _Table:
         return rows, start
 
     def local(self):
-        cdef const lf_locals *eids = lf_table_locals(self._view())
+        cdef const lf_locals *own = lf_table_locals(self._view())
+        cdef const lf_local *one
         cdef list local = []
-        if eids != NULL:
-            for i in range(eids.count):
-                local.append(Eid(_get_address(&eids.eids[i].address), eids.eids[i].iid))
+        if own != NULL:
+            for i in range(own.count):
+                one = &own.local[i]
+                network = (IPv4Network if one.network.family == 4 else IPv6Network)((
+                    _get_address(&one.network), one.length
+                ))
+                local.append(LocalPrefix(EidPrefix(network, one.iid), one.version))
         return tuple(local)
 
     def sources(self):
@@ -293,7 +321,10 @@ cdef class Engine(_Table):
     cdef lf_options options
     cdef set plain  # the interfaces that took no runs
 
-    def __cinit__(self, tun_fds, *, int port=4341, int vxlan_port=0, forwarding=None, bint framed=False):
+    def __cinit__(
+        self, tun_fds, *, int port=4341, int vxlan_port=0, forwarding=None, bint hints=False, bint native=False,
+        bint framed=False,
+    ):
         cdef int fds[64]
         settings = forwarding or Forwarding()
         if not 0 < len(tun_fds) <= LF_READERS_MAX:
@@ -310,6 +341,8 @@ cdef class Engine(_Table):
         self.options.checksum = <lf_checksum_policy><int>_CHECKSUMS[settings.udp_checksum]
         self.options.offload = settings.offload
         self.options.mss_clamp = settings.mss_clamp
+        self.options.hints = hints
+        self.options.native = native
         self.options.framed = framed
         self.plain = set()
         self.engine = lf_engine_new(fds, len(tun_fds), &self.options)
@@ -347,6 +380,10 @@ cdef class Engine(_Table):
                 punts.append(Miss(_get_address(&punt.destination), _get_address(&punt.source), punt.iid))
             elif punt.kind == LF_PUNT_PATH_MTU:
                 punts.append(PathMtu(_get_address(&punt.destination), min(<object>punt.value, 65535)))
+            elif punt.kind == LF_PUNT_UNREACHABLE:
+                punts.append(Unreachable(_get_address(&punt.destination)))
+            elif punt.kind == LF_PUNT_HEADER:
+                punts.append(_get_hint(&punt))
             else:
                 punts.append(NoSegmentation(punt.value))
                 self.plain.add(punt.value)
@@ -395,6 +432,7 @@ cdef class Engine(_Table):
             description["vxlan_gpe_port"] = self.options.vxlan_port
         for family in (4, 6):
             description[f"ipv{family}"] = "on" if lf_engine_has_family(self.engine, family) else "not on this host"
+        description["native"] = "on" if self.options.native else "off"
         description["tun"] = "lost" if lf_engine_tun_lost(self.engine) else "open"
         description.update(_describe_offloads(&self.options, &features, self.plain))
         if lf_engine_workers(self.engine) > 1:

@@ -75,17 +75,23 @@ def open_tun_dataplane(
     port: int = DATA_PORT,
     vxlan_port: int = 0,
     forwarding: Forwarding | None = None,
+    hints: bool = False,
+    native: bool = False,
     framed: bool = False,
 ) -> DataPlane:
     """The `tun` backend over the queues of one TUN device: a worker thread each.
 
     The descriptors (IFF_TUN | IFF_NO_PI, with IFF_VNET_HDR for offloads) stay the caller's, who closes them after
     stop(). `vxlan_port` 0 opens VXLAN-GPE's own port only where `forwarding` asks for that form; `framed` says of
-    descriptors that are no TUN that they speak virtio-net headers. HostError if the extension was not built.
+    descriptors that are no TUN that they speak virtio-net headers. `hints`: HeaderHint punts and the checks of RFC
+    9302 section 7.1, for the private profile alone. `native`: what is natively forwarded leaves by raw sockets, which
+    start() opens with CAP_NET_RAW. HostError if the extension was not built.
     """
     try:
         from lispfast._fastpath import Engine
     except ImportError as error:
         problem = f"the compiled data plane cannot be loaded ({error})"
         raise HostError(problem, "build it: pip install . (it needs a C compiler)") from None
-    return Engine(tun_fds, port=port, vxlan_port=vxlan_port, forwarding=forwarding, framed=framed)
+    return Engine(
+        tun_fds, port=port, vxlan_port=vxlan_port, forwarding=forwarding, hints=hints, native=native, framed=framed
+    )

@@ -39,7 +39,7 @@ MAP_VERSION_MAX = (1 << 12) - 1  # RFC 9302 section 5
 
 # --- Ours: the layout -------------------------------------------------------------------------------------------------
 
-MAGIC, VERSION = b"LFTX", 1
+MAGIC, VERSION = b"LFTX", 2
 LOCALS_REPLACED = 1  # a flag
 OWN_SET = 1 << 31  # in the set of a put: the rest is a set's place in the transaction
 

@@ -213,7 +213,8 @@ static bool make_table(void)
         change.puts[i] = (struct lf_packed_put){.family = family, .length = i ? 128 : 32, .set = LF_PACKED_OWN};
         memcpy(change.puts[i].network, eids[i][1], i ? 16 : 4);
         change.own[i].family = family;
-        memcpy(change.own[i].address, eids[i][0], i ? 16 : 4);
+        change.own[i].length = i ? 128 : 32;
+        memcpy(change.own[i].network, eids[i][0], i ? 16 : 4);
     }
     if (!table || lf_table_commit_packed(table, &change, sizeof change).error != LF_OK)
         return false;

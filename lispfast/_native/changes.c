@@ -1,5 +1,4 @@
 #include <stdlib.h>
-#include <string.h>
 
 #include "icmp.h"
 #include "plan.h"
@@ -16,17 +15,24 @@ static struct lf_problem problem_of(const struct lf_plan *plan, enum lf_error er
     return (struct lf_problem){.error = error, .part = part, .item = item};
 }
 
+bool lf_key_sound(const struct lf_key *key)
+{
+    const unsigned length = key->length;
+
+    if (key->iid >= 1u << 24 || (key->family != 4 && key->family != 6) || length > (key->family == 4 ? 32 : 128))
+        return false;
+    return (length >= 64 || !(key->high << length)) &&
+           (length >= 128 || !(length > 64 ? key->low << (length - 64) : key->low));
+}
+
 static bool make_key(struct lf_key *key, const uint8_t *network, uint32_t iid, uint8_t family, uint8_t length)
 {
-    static const uint8_t zero[12];
-    const uint64_t high = lf_address_number(network), low = lf_address_number(network + 8);
-
-    *key = (struct lf_key){.high = high, .low = low, .iid = iid, .family = family, .length = length};
-    if (iid >= 1u << 24 || (family != 4 && family != 6) || length > (family == 4 ? 32 : 128))
-        return false;
-    if (family == 4 && memcmp(network + 4, zero, sizeof zero) != 0)
-        return false;
-    return (length >= 64 || !(high << length)) && (length >= 128 || !(length > 64 ? low << (length - 64) : low));
+    *key = (struct lf_key){.high = lf_address_number(network),
+                           .low = lf_address_number(network + 8),
+                           .iid = iid,
+                           .family = family,
+                           .length = length};
+    return lf_key_sound(key);
 }
 
 static struct lf_bits key_bits(const struct lf_key *key)

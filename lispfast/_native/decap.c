@@ -113,13 +113,11 @@ enum lf_reason lf_decap(struct lf_view view, bool vxlan, uint8_t *datagram, size
         return reason;
 
     *iid = instance(datagram);
-    if (!lf_locals_has_instance(locals, *iid))
-        return LF_INSTANCE_UNKNOWN;
-    if (!lf_locals_holds(locals, &packet->destination, *iid))
-        return LF_NOT_OUR_EID;
+    if (!lf_locals_find(locals, &packet->destination, *iid))
+        return lf_locals_has_instance(locals, *iid) ? LF_NOT_OUR_EID : LF_INSTANCE_UNKNOWN;
     if (!lf_address_tunnelled(&packet->source)) /* nor from link-local: router advertisements and redirects come so */
         return LF_NOT_UNICAST;
-    if (lf_locals_holds(locals, &packet->source, *iid))
+    if (lf_locals_find(locals, &packet->source, *iid))
         return LF_OWN_SOURCE;
 
     unsigned mark = lf_ecn_combine(packet->tos, outer.tos);

@@ -19,7 +19,7 @@ unsigned lf_ecn_combine(unsigned inner, unsigned outer);
 /* Checks a datagram received on 4341 (LISP, and LISP-GPE where its P-bit says so: RFC 9300 section 5.3, RFC 9305 section 3)
  * or, where `vxlan`, on 4790 (VXLAN-GPE), and readies the packet inside: DSCP from outside, ECN combined, the lower TTL.
  * LF_PASS with `*packet`, which lies within the datagram, and its instance-ID, or the reason to drop it. N, L, E and V are
- * ignored, as the profile for the public Internet wants (RFC 9300 section 4.1). A source that nobody can have is
+ * ignored here, as the profile for the public Internet wants (RFC 9300 section 4.1); see hints.h. A source that nobody can have is
  * LF_NOT_UNICAST, a wrong IPv4 header checksum LF_INNER_MALFORMED. */
 enum lf_reason lf_decap(struct lf_view view, bool vxlan, uint8_t *datagram, size_t length, struct lf_outer outer,
                         struct lf_packet *packet, uint32_t *iid);

@@ -5,6 +5,7 @@
 #include "fragment.h"
 #include "segment.h"
 #include "steer.h"
+#include "tunnel.h"
 #include "worker.h"
 
 /* From a frame with a locator to datagrams in an outbox. What fits the path goes as it is, a frame that stands for many
@@ -14,19 +15,28 @@
  *   up to 1,280 bytes                encapsulated whole, the outer packet fragmented, on a path of its own: IPv6 senders go
  *                                    no lower, and a path may leave less
  *   everything else                  dropped and answered: fragmentation needed, or packet too big
+ *
+ * A packet that enters another tunnel first gets that one's headers in the same place, in front, and its path takes less by
+ * as much: so segments of one size are datagrams of one size all the same, and fragments too.
  */
 
 /* From RFC 8200 section 5; and what stands in front of an inner packet. */
 enum { LEAST_MTU = 1280, OUTER4 = 20 + 8 + LF_HEADER, OUTER6 = 40 + 8 + LF_HEADER };
 
+/* From RFC 6335 section 6, and RFC 9300 section 5.3: a flow's source port of the tunnel inside is one of these. */
+enum { EPHEMERAL = 0xc000, EPHEMERAL_PORTS = 0x4000 };
+
 /* Ours: memory taken at once for segments; what a frame and its headers come to, mostly. No segment is longer. */
 enum { STRETCH = 80 << 10 };
 
-/* An outbound packet's way, and how many bytes of inner packet it takes. */
+_Static_assert(LF_HEADER + LF_TUNNEL6 <= LF_HEADROOM, "both headers in front of a packet");
+
+/* An outbound packet's way, how many bytes of inner packet it takes, and the tunnel that it enters first, if any. */
 struct passage {
     struct lf_outbox *outbox;
     struct lf_way way;
     size_t room;
+    struct lf_entrance entrance;
 };
 
 static size_t told_mtu(const struct passage *passage)
@@ -34,8 +44,7 @@ static size_t told_mtu(const struct passage *passage)
     return passage->room < LEAST_MTU ? LEAST_MTU : passage->room;
 }
 
-/* Memory that lasts until the flush, beyond the frame in hand. */
-static uint8_t *scratch(struct lf_worker *worker, size_t size)
+uint8_t *lf_depart_scratch(struct lf_worker *worker, size_t size)
 {
     if (lf_arena_room(&worker->arena) < size + 16) {
         lf_depart_flush(worker);
@@ -55,13 +64,25 @@ static void put(struct lf_worker *worker, const struct passage *passage, bool fr
         lf_depart_flush(worker);
 }
 
+/* Fills the bytes in front of an inner packet of `length` bytes and this family. */
+static void write_front(const struct passage *passage, uint8_t *datagram, size_t length, uint8_t family)
+{
+    const struct lf_locator *inside = passage->entrance.tunnel;
+
+    if (inside) {
+        lf_tunnel_write(&passage->entrance, datagram + LF_HEADER, length, family);
+        family = inside->address.family;
+    }
+    lf_encap_header(datagram, passage->way.locator, family);
+}
+
 /* A packet with headroom in front of it. */
 static void put_packet(struct lf_worker *worker, const struct passage *passage, const struct lf_packet *packet)
 {
-    uint8_t *datagram = packet->data - LF_HEADER;
+    uint8_t *datagram = packet->data - passage->way.front;
 
-    lf_encap_header(datagram, passage->way.locator, packet->family);
-    put(worker, passage, packet->length > passage->room, datagram, LF_HEADER + packet->length);
+    write_front(passage, datagram, packet->length, packet->family);
+    put(worker, passage, packet->length > passage->room, datagram, passage->way.front + packet->length);
 }
 
 void lf_depart_answer(struct lf_worker *worker, uint8_t *message, size_t length)
@@ -84,7 +105,7 @@ static void put_fragments(struct lf_worker *worker, const struct passage *passag
                           uint8_t family)
 {
     for (size_t i = 0; i < fragments->count; i++) {
-        uint8_t *data = scratch(worker, LF_HEADROOM + told_mtu(passage)) + LF_HEADROOM;
+        uint8_t *data = lf_depart_scratch(worker, LF_HEADROOM + told_mtu(passage)) + LF_HEADROOM;
         const struct lf_packet part = {
             .data = data, .length = lf_fragments_next(fragments, data), .family = family};
 
@@ -110,7 +131,7 @@ static void depart_one(struct lf_worker *worker, const struct passage *passage, 
 static void put_segments(struct lf_worker *worker, const struct passage *passage, struct lf_segments *segments,
                          uint8_t family)
 {
-    const size_t each = LF_HEADER + segments->largest;
+    const size_t front = passage->way.front, each = front + segments->largest;
     uint8_t *at = NULL;
     size_t room = 0;
 
@@ -119,10 +140,11 @@ static void put_segments(struct lf_worker *worker, const struct passage *passage
 
         if (room < each) {
             room = left * each < STRETCH ? left * each : STRETCH - STRETCH % each;
-            at = scratch(worker, room);
+            at = lf_depart_scratch(worker, room);
         }
-        lf_encap_header(at, passage->way.locator, family);
-        length = LF_HEADER + lf_segments_next(segments, at + LF_HEADER);
+        length = lf_segments_next(segments, at + front);
+        write_front(passage, at, length, family);
+        length += front;
         put(worker, passage, false, at, length);
         at += length;
         room -= each;
@@ -136,7 +158,7 @@ static void put_apart(struct lf_worker *worker, const struct passage *passage, s
     size_t mark = worker->mark;
 
     for (size_t i = 0; i < segments->count; i++) {
-        uint8_t *data = scratch(worker, LF_HEADROOM + segments->largest) + LF_HEADROOM;
+        uint8_t *data = lf_depart_scratch(worker, LF_HEADROOM + segments->largest) + LF_HEADROOM;
         size_t length = lf_segments_next(segments, data);
         struct lf_packet packet;
 
@@ -162,12 +184,33 @@ static void depart_many(struct lf_worker *worker, const struct passage *passage,
         refuse(worker, passage, packet, segments.count);
 }
 
+static size_t room_of(const struct lf_locator *locator, size_t overhead)
+{
+    return locator->mtu > overhead ? locator->mtu - overhead : 0;
+}
+
+/* The source slot is filled: lf_forward took no locator without. */
+static void enter_first(struct lf_worker *worker, struct passage *passage, const struct lf_locator *inside,
+                        const struct lf_packet *packet)
+{
+    const size_t size = lf_tunnel_size(inside);
+
+    passage->entrance =
+        (struct lf_entrance){.tunnel = inside,
+                             .source = &lf_table_source(worker->view, inside->slot)->address,
+                             .port = (uint16_t)(EPHEMERAL | lf_flow_hash(packet) % EPHEMERAL_PORTS),
+                             .tos = packet->tos,
+                             .ttl = packet->ttl,
+                             .checksum = passage->outbox->checksum == LF_CHECKSUM_ON};
+    passage->way.front = (uint8_t)(LF_HEADER + size);
+    passage->room = passage->room > size ? passage->room - size : 0;
+}
+
 void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf_packet *packet,
                const struct lf_route *route)
 {
     const struct lf_locator *locator = route->locator;
     bool six = locator->address.family == 6;
-    size_t overhead = six ? OUTER6 : OUTER4;
     struct lf_outbox *outbox = &worker->outboxes[six];
     struct lf_usage *usage = lf_table_usage_of(worker->table, route->prefix, worker->number);
 
@@ -177,33 +220,37 @@ void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf
         return;
     }
 
-    const struct passage passage = {
+    struct passage passage = {
         .outbox = outbox,
         .way = {.locator = locator,
                 .source = route->source,
                 .usage = usage,
                 .tos = packet->tos,
                 .ttl = packet->ttl,
-                .port = (uint8_t)(lf_steer_class(packet) % outbox->udp->count)},
-        .room = locator->mtu > overhead ? locator->mtu - overhead : 0};
+                .port = (uint8_t)(lf_steer_class(packet) % outbox->udp->count),
+                .front = LF_HEADER},
+        .room = room_of(locator, six ? OUTER6 : OUTER4)};
 
+    if (locator->tunnel)
+        enter_first(worker, &passage, lf_locator_inside(locator), packet);
     if (frame->gso == LF_GSO_NONE)
         depart_one(worker, &passage, packet);
     else
         depart_many(worker, &passage, frame, packet);
 }
 
-/* Anybody can make up an ICMP message: one punt a second for each peer. */
+/* Anybody can make up an ICMP message: one punt of a kind a second for each peer. */
 static void report(struct lf_worker *worker, const struct lf_trouble *trouble)
 {
-    const uint32_t beside = UINT32_MAX; /* no instance-ID: these marks are not those of misses */
-    const struct lf_punt punt = {.kind = LF_PUNT_PATH_MTU, .destination = trouble->peer, .value = trouble->mtu};
+    const struct lf_punt punt = {.kind = trouble->mtu ? LF_PUNT_PATH_MTU : LF_PUNT_UNREACHABLE,
+                                 .destination = trouble->peer,
+                                 .value = trouble->mtu};
 
-    if (lf_marks_hold(&worker->marks, beside, &trouble->peer, worker->now_ms) ||
-        !lf_marks_set(&worker->marks, beside, &trouble->peer, worker->now_ms))
+    if (lf_marks_hold(&worker->rumours, punt.kind, &trouble->peer, worker->now_ms) ||
+        !lf_marks_set(&worker->rumours, punt.kind, &trouble->peer, worker->now_ms))
         return;
     if (!lf_worker_punt(worker, &punt))
-        lf_marks_clear(&worker->marks, beside, &trouble->peer);
+        lf_marks_clear(&worker->rumours, punt.kind, &trouble->peer);
 }
 
 static void report_all(struct lf_worker *worker, struct lf_outbox *outbox)

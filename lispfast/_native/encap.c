@@ -9,14 +9,17 @@ enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length,
                               uint32_t *iid)
 {
     const struct lf_locals *locals = lf_table_locals(view);
+    const struct lf_local *own;
 
     if (lf_packet_parse(packet, data, length) != LF_PARSE_OK || packet->ttl == 0)
         return LF_INNER_MALFORMED;
     if (!lf_address_tunnelled(&packet->destination))
         return LF_NOT_UNICAST;
-    if (!lf_locals_instance(locals, &packet->source, iid))
+    own = lf_locals_source(locals, &packet->source);
+    if (!own)
         return LF_INNER_SOURCE;
-    if (lf_locals_holds(locals, &packet->destination, *iid))
+    *iid = own->iid;
+    if (lf_locals_find(locals, &packet->destination, *iid))
         return LF_NOT_UNICAST;
     return LF_PASS;
 }

@@ -10,8 +10,8 @@
 enum { LF_HEADER = 8 };
 
 /* Reads a packet that came from the TUN and checks that it may leave: LF_PASS with the packet and the instance-ID that
- * its source belongs to, or the reason to drop it. A packet to an EID of our own is LF_NOT_UNICAST: the kernel delivers
- * those itself, so one that gets here would loop. */
+ * its source belongs to, or the reason to drop it. A packet to an EID-prefix of our own is LF_NOT_UNICAST: the kernel
+ * routes those itself, so one that gets here would loop. Its source need not be this host: we may be a site's router. */
 enum lf_reason lf_encap_check(struct lf_view view, uint8_t *data, size_t length, struct lf_packet *packet,
                               uint32_t *iid);
 

@@ -9,6 +9,16 @@
 
 enum { CONTROL = 256, QUOTED = 128 };
 
+/* From RFC 792 and RFC 4443 section 3.1. */
+enum { UNREACHABLE4 = 3, FRAGMENTATION_NEEDED = 4, UNREACHABLE6 = 1 };
+
+static bool says_unreachable(const struct sock_extended_err *error)
+{
+    if (error->ee_origin == SO_EE_ORIGIN_ICMP)
+        return error->ee_type == UNREACHABLE4 && error->ee_code != FRAGMENTATION_NEEDED;
+    return error->ee_origin == SO_EE_ORIGIN_ICMP6 && error->ee_type == UNREACHABLE6;
+}
+
 static void read_error(const struct cmsghdr *control, struct lf_trouble *trouble)
 {
     struct sock_extended_err error;
@@ -19,6 +29,8 @@ static void read_error(const struct cmsghdr *control, struct lf_trouble *trouble
     trouble->local = error.ee_origin == SO_EE_ORIGIN_LOCAL;
     if (error.ee_errno == EMSGSIZE)
         trouble->mtu = error.ee_info;
+    else
+        trouble->unreachable = says_unreachable(&error);
 }
 
 bool lf_errqueue_take(int fd, struct lf_trouble *trouble)

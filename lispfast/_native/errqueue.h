@@ -5,10 +5,12 @@
 #include "address.h"
 
 /* An error about a datagram to `peer`, whatever is sent next: `mtu` is what would have passed where it was too big, else
- * 0; `local` where our own interface said so, at once, and not the network. */
+ * 0; `unreachable` where ICMP says destination unreachable, whatever its code beside that; `local` where our own interface
+ * said so, at once, and not the network. */
 struct lf_trouble {
     struct lf_address peer;
     uint32_t mtu;
+    bool unreachable;
     bool local;
 };
 

@@ -30,14 +30,21 @@ uint32_t lf_flow_hash(const struct lf_packet *packet)
     return (uint32_t)(hash ^ hash >> 17);
 }
 
+static const struct lf_source *source_for(struct lf_view view, const struct lf_locator *locator)
+{
+    const struct lf_source *source = lf_table_source(view, locator->slot);
+
+    return source && source->address.family == locator->address.family ? source : NULL;
+}
+
+/* Where packets enter another tunnel first, that one needs its source RLOC as well. */
 static const struct lf_source *usable_source(struct lf_view view, const struct lf_locator *locator)
 {
-    const struct lf_source *source;
-
     if (locator->priority == PRIORITY_NEVER)
         return NULL;
-    source = lf_table_source(view, locator->slot);
-    return source && source->address.family == locator->address.family ? source : NULL;
+    if (locator->tunnel && !source_for(view, lf_locator_inside(locator)))
+        return NULL;
+    return source_for(view, locator);
 }
 
 /* -log2(u / 2^32) with 16 bits of fraction, at least 1, where u is `number` made odd. A quartic in the fraction f of
@@ -64,6 +71,10 @@ static uint32_t price(uint32_t flow, const struct lf_locator *locator)
 
     hash = mix(hash, lf_address_low(&locator->address));
     hash = mix(hash, lf_address_high(&locator->address));
+    if (locator->tunnel) { /* several RLOCs of one visited site */
+        hash = mix(hash, lf_address_low(&lf_locator_inside(locator)->address));
+        hash = mix(hash, lf_address_high(&lf_locator_inside(locator)->address));
+    }
     return minus_log2((uint32_t)(mix(hash, 0) >> 32));
 }
 

@@ -9,7 +9,8 @@ struct lf_route {
     enum lf_kind kind;        /* LF_RESOLVE also where nothing matched */
     struct lf_prefix *prefix; /* NULL where nothing matched */
     unsigned reject_code;
-    /* For LF_ENCAPSULATE; both NULL where no locator is usable: each has priority 255 or lacks a source RLOC. */
+    /* For LF_ENCAPSULATE; both NULL where no locator is usable: each has priority 255 or lacks a source RLOC, for itself or
+     * for the tunnel inside. */
     const struct lf_locator *locator;
     const struct lf_source *source;
 };

@@ -1,4 +1,5 @@
 #include "clamp.h"
+#include "tunnel.h"
 #include "worker.h"
 
 /* A packet's journey in: received -> checked, stripped and merged with its outer header -> coalesced with its flow ->
@@ -33,9 +34,13 @@ static size_t way_back(const struct lf_match *match)
 {
     size_t least = 65535;
 
-    for (unsigned i = 0; match->locators && i < match->locators->count; i++)
-        if (match->locators->locator[i].mtu < least)
-            least = match->locators->locator[i].mtu;
+    for (unsigned i = 0; match->locators && i < match->locators->count; i++) {
+        const struct lf_locator *locator = &match->locators->locator[i];
+        const size_t inside = locator->tunnel ? lf_tunnel_size(lf_locator_inside(locator)) : 0;
+        const size_t mtu = locator->mtu > inside ? locator->mtu - inside : 0;
+
+        least = mtu < least ? mtu : least;
+    }
     return least < LEAST_MTU + OUTER_MAX ? LEAST_MTU : least - OUTER_MAX;
 }
 
@@ -70,6 +75,21 @@ static void deliver(struct lf_worker *worker)
     lf_coalesce_reset(coalescer);
 }
 
+/* What the header says is judged first: of a packet that is dropped nothing is told. */
+static enum lf_reason hear(struct lf_worker *worker, const uint8_t *header, const struct lf_address *rloc,
+                           const struct lf_packet *packet, uint32_t iid)
+{
+    const struct lf_saying said = lf_hint_read(header);
+    const enum lf_reason reason = lf_hint_judge(worker->view, &said, packet, iid);
+    const struct lf_punt punt = {
+        .kind = LF_PUNT_HEADER, .destination = *rloc, .source = packet->source, .iid = iid, .said = said};
+
+    if (reason == LF_PASS && said.flags && lf_hint_news(&worker->hints, rloc, &said, worker->now_ms) &&
+        !lf_worker_punt(worker, &punt))
+        lf_hint_forget(&worker->hints, rloc);
+    return reason;
+}
+
 static bool take_in(struct lf_worker *worker, const struct lf_arrival *arrival, bool vxlan, struct tally *tally)
 {
     bool passed = false;
@@ -81,6 +101,8 @@ static bool take_in(struct lf_worker *worker, const struct lf_arrival *arrival, 
         enum lf_reason reason = lf_decap(worker->view, vxlan, arrival->data + at,
                                          left < arrival->size ? left : arrival->size, arrival->outer, &packet, &iid);
 
+        if (worker->judges && !vxlan && reason == LF_PASS)
+            reason = hear(worker, arrival->data + at, &arrival->source, &packet, iid);
         if (reason != LF_PASS) {
             lf_worker_drop(worker, reason, 1);
         } else {

@@ -10,9 +10,9 @@ static size_t locators_size(unsigned count)
 }
 
 /* One piece of memory for the set and its first version: most sets never have another. */
-struct lf_set *lf_set_new(uint32_t id, unsigned count)
+struct lf_set *lf_set_new(uint32_t id, unsigned count, unsigned tunnels)
 {
-    struct lf_set *set = malloc(sizeof *set + locators_size(count));
+    struct lf_set *set = malloc(sizeof *set + locators_size(count + tunnels));
     struct lf_locators *first;
 
     if (!set)
@@ -27,9 +27,9 @@ struct lf_set *lf_set_new(uint32_t id, unsigned count)
     return set;
 }
 
-struct lf_locators *lf_locators_new(unsigned count)
+struct lf_locators *lf_locators_new(unsigned count, unsigned tunnels)
 {
-    struct lf_locators *locators = malloc(locators_size(count));
+    struct lf_locators *locators = malloc(locators_size(count + tunnels));
 
     if (!locators)
         return NULL;

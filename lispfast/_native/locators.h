@@ -25,6 +25,7 @@ struct lf_locator {
     uint8_t weight;
     uint8_t header[8]; /* what stands in front of the inner packet; of the GPE forms without the next protocol */
     uint8_t form;      /* enum lf_form */
+    uint8_t tunnel;    /* how far behind it in the set the tunnel lies that packets enter first; 0: none */
     uint16_t port;
     uint16_t mtu; /* of the path, outer headers included */
 };
@@ -34,7 +35,7 @@ struct lf_locators {
     struct lf_version version;
     uint16_t count; /* 1 to LF_LOCATORS_MAX */
     bool inside;    /* the set's first: it lies in the set's own memory */
-    struct lf_locator locator[];
+    struct lf_locator locator[]; /* and then those that are a tunnel inside of one */
 };
 
 /* A named set lives until it is withdrawn, a set that puts brought along as long as a prefix refers to it. */
@@ -46,13 +47,19 @@ struct lf_set {
 };
 
 /* A set with its first version, born when it is published, or a further version; NULL where there is no memory. The
- * caller fills the locators. */
-struct lf_set *lf_set_new(uint32_t id, unsigned count);
-struct lf_locators *lf_locators_new(unsigned count);
+ * caller fills the locators and the tunnels inside of some. */
+struct lf_set *lf_set_new(uint32_t id, unsigned count, unsigned tunnels);
+struct lf_locators *lf_locators_new(unsigned count, unsigned tunnels);
 
 /* A set whose chain has one version left, with it; a version that is not the first one of a set. */
 void lf_set_free(struct lf_set *set);
 void lf_locators_free(struct lf_locators *locators);
+
+/* The tunnel inside: its address, slot, header and port count. NULL for none. Its source RLOC is that of its slot. */
+static inline const struct lf_locator *lf_locator_inside(const struct lf_locator *locator)
+{
+    return locator->tunnel ? locator + locator->tunnel : NULL;
+}
 
 static inline struct lf_locators *lf_set_newest(const struct lf_set *set)
 {

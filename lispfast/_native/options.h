@@ -19,6 +19,8 @@ struct lf_options {
     enum lf_checksum_policy checksum;
     bool offload;
     bool mss_clamp;
+    bool hints;  /* what LISP headers say is told and judged (hints.h) */
+    bool native; /* raw sockets for what is to leave outside LISP (native.h) */
     bool framed; /* for descriptors that are no TUN: they speak virtio-net headers with every offload */
 };
 

@@ -94,6 +94,8 @@ static void dispatch(struct lf_worker *worker, const struct lf_frame *frame, str
     if (route->kind == LF_ENCAPSULATE) {
         reason = LF_NO_LOCATOR;
     } else if (route->kind == LF_NATIVE) {
+        if (lf_native_depart(worker, frame, packet, route->prefix))
+            return;
         answer(worker, packet, LF_ICMP_NO_ROUTE);
         reason = LF_NATIVE_UNAVAILABLE;
     } else if (route->kind == LF_REJECT) {

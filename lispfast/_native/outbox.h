@@ -18,7 +18,8 @@ struct lf_way {
     struct lf_usage *usage;
     uint8_t tos;
     uint8_t ttl;
-    uint8_t port; /* which of the source ports, LF_PORTS_MAX for outer fragments */
+    uint8_t port;  /* which of the source ports, LF_PORTS_MAX for outer fragments */
+    uint8_t front; /* bytes in front of the inner packet: LF_HEADER, with those of a tunnel inside */
 };
 
 /* Datagrams of one size, the last one maybe shorter. Those that lie one right behind the other are one part. */
@@ -47,7 +48,7 @@ struct lf_outbox {
     unsigned waits; /* for a full socket, since the worker set it to 0 */
     uint32_t plain[LF_PLAIN_DEVICES];
     unsigned plain_count; /* counts up for ever */
-    /* What a flush learnt, for its caller to take: an interface without runs, a path that takes less. */
+    /* What a flush learnt, for its caller to take: an interface without runs, a path that takes less or leads nowhere. */
     bool lost_segmentation;
     uint32_t lost_ifindex;
     unsigned troubles;

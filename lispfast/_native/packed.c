@@ -4,6 +4,7 @@
 
 _Static_assert(sizeof(struct lf_packed_header) == 32 && sizeof(struct lf_packed_set) == 8 &&
                    sizeof(struct lf_packed_locator) == 32 && sizeof(struct lf_packed_put) == 32 &&
+                   sizeof(struct lf_packed_tunnel) == 32 &&
                    sizeof(struct lf_packed_withdrawal) == 24 && sizeof(struct lf_packed_source) == 24 &&
                    sizeof(struct lf_packed_local) == 24 && sizeof(struct lf_packed_set_withdrawal) == 8,
                "records as they are documented");
@@ -47,8 +48,9 @@ struct lf_packed_set lf_packed_read_set(const uint8_t **at, const uint8_t **loca
     memcpy(&set, *at, sizeof set);
     set.id = little32(set.id);
     set.count = little16(set.count);
+    set.tunnels = little16(set.tunnels);
     *locators = *at + sizeof set;
-    *at = *locators + set.count * sizeof(struct lf_packed_locator);
+    *at = *locators + set.count * sizeof(struct lf_packed_locator) + set.tunnels * sizeof(struct lf_packed_tunnel);
     return set;
 }
 
@@ -65,10 +67,15 @@ static size_t sets_end(const uint8_t *buffer, size_t length, uint32_t sets, size
             return 0;
         memcpy(&set, buffer + at, sizeof set);
         set.count = little16(set.count);
+        set.tunnels = little16(set.tunnels);
         at += sizeof set;
-        if (set.count > LF_LOCATORS_MAX || length - at < set.count * sizeof(struct lf_packed_locator))
+
+        const size_t records =
+            set.count * sizeof(struct lf_packed_locator) + set.tunnels * sizeof(struct lf_packed_tunnel);
+
+        if (set.count > LF_LOCATORS_MAX || set.tunnels > set.count || length - at < records)
             return 0;
-        at += set.count * sizeof(struct lf_packed_locator);
+        at += records;
     }
     return at;
 }
@@ -129,6 +136,20 @@ bool lf_packed_read_locator(const uint8_t *locators, size_t item, struct lf_loca
     return (locator->address.family == 4 || locator->address.family == 6) && locator->form < LF_FORMS;
 }
 
+bool lf_packed_read_tunnel(const uint8_t *tunnels, size_t item, struct lf_locator *tunnel, unsigned *place)
+{
+    struct lf_packed_tunnel packed;
+
+    memcpy(&packed, tunnels + item * sizeof packed, sizeof packed);
+    *tunnel = (struct lf_locator){.address = lf_address_make(packed.family, packed.address),
+                                  .slot = packed.slot,
+                                  .form = LF_FORM_LISP,
+                                  .port = little16(packed.port)};
+    memcpy(tunnel->header, packed.header, sizeof tunnel->header);
+    *place = packed.place;
+    return tunnel->address.family == 4 || tunnel->address.family == 6;
+}
+
 struct lf_packed_put lf_packed_read_put(const struct lf_packed *packed, size_t item)
 {
     struct lf_packed_put put;
@@ -163,6 +184,7 @@ struct lf_packed_local lf_packed_read_local(const struct lf_packed *packed, size
 
     memcpy(&local, packed->locals + item * sizeof local, sizeof local);
     local.iid = little32(local.iid);
+    local.version = little16(local.version);
     return local;
 }
 

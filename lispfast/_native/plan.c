@@ -24,14 +24,14 @@ static enum lf_error open_set(struct lf_plan *plan, const struct lf_packed_set *
     if (set && set->marked)
         return LF_SET_TWICE;
     if (set) {
-        *locators = change->version = lf_locators_new(record->count);
+        *locators = change->version = lf_locators_new(record->count, record->tunnels);
         if (!change->version)
             return LF_NO_MEMORY;
         plan->retiring++;
     } else {
         if (record->id && !lf_index_reserve(sets, &plan->table->epoch, 1))
             return LF_NO_MEMORY;
-        set = change->set = lf_set_new(record->id, record->count);
+        set = change->set = lf_set_new(record->id, record->count, record->tunnels);
         if (!set)
             return LF_NO_MEMORY;
         *locators = lf_set_newest(set);
@@ -41,6 +41,29 @@ static enum lf_error open_set(struct lf_plan *plan, const struct lf_packed_set *
     }
     set->marked = 1;
     plan->set_count++;
+    return LF_OK;
+}
+
+/* Behind the locators, one at most for each: a distance of 255 reaches from any locator to its own. False where two
+ * are for one, or for none; `*wrong` is the record. */
+static enum lf_error read_tunnels(const struct lf_packed_set *set, const uint8_t *tunnels,
+                                  struct lf_locators *locators, const uint8_t **wrong)
+{
+    unsigned next = 0;
+
+    for (unsigned i = 0; i < set->tunnels; i++) {
+        struct lf_locator *tunnel = &locators->locator[set->count + i];
+        unsigned place;
+
+        if (!lf_packed_read_tunnel(tunnels, i, tunnel, &place) || place < next || place >= set->count) {
+            *wrong = tunnels + i * sizeof(struct lf_packed_tunnel);
+            return LF_MALFORMED;
+        }
+        if (tunnel->slot >= LF_SLOTS)
+            return LF_SLOT_RANGE;
+        next = place + 1;
+        locators->locator[place].tunnel = (uint8_t)(set->count + i - place);
+    }
     return LF_OK;
 }
 
@@ -64,6 +87,10 @@ static struct lf_problem plan_set(struct lf_plan *plan, size_t item, const uint8
         if (locators->locator[i].slot >= LF_SLOTS)
             problem.error = LF_SLOT_RANGE;
     }
+    if (!problem.error)
+        problem.error = read_tunnels(&set, packed + set.count * sizeof(struct lf_packed_locator), locators, &record);
+    if (problem.error == LF_MALFORMED)
+        return malformed(plan, record);
     return problem.error ? problem : fine;
 }
 
@@ -137,28 +164,46 @@ static struct lf_problem plan_sources(struct lf_plan *plan)
     return fine;
 }
 
+static enum lf_error read_local(const struct lf_plan *plan, size_t item, struct lf_local *local)
+{
+    const struct lf_packed_local record = lf_packed_read_local(plan->packed, item);
+    const struct lf_key key = {.high = lf_address_number(record.network),
+                               .low = lf_address_number(record.network + 8),
+                               .iid = record.iid,
+                               .family = record.family,
+                               .length = record.length};
+
+    if ((record.family != 4 && record.family != 6) || record.iid >= 1u << 24 || record.version >= 1u << 12)
+        return LF_MALFORMED;
+    *local = (struct lf_local){.network = lf_address_make(record.family, record.network),
+                               .length = record.length,
+                               .version = record.version,
+                               .iid = record.iid};
+    return lf_key_sound(&key) ? LF_OK : LF_PREFIX_LENGTH;
+}
+
 static struct lf_problem plan_locals(struct lf_plan *plan)
 {
     const size_t count = plan->packed->count.locals;
+    struct lf_problem problem = {.part = LF_PART_LOCAL};
     struct lf_locals_version *version;
-    struct lf_eid *eids;
+    struct lf_local *locals;
 
     if (!(plan->packed->count.flags & LF_PACKED_LOCAL))
         return fine;
     version = plan->locals = calloc(1, sizeof *version);
-    eids = malloc((count + 1) * sizeof *eids);
-    for (size_t item = 0; eids && item < count; item++) {
-        const struct lf_packed_local record = lf_packed_read_local(plan->packed, item);
-
-        if ((record.family != 4 && record.family != 6) || record.iid >= 1u << 24) {
-            free(eids);
-            return malformed(plan, plan->packed->locals + item * sizeof record);
-        }
-        eids[item] = (struct lf_eid){.address = lf_address_make(record.family, record.address), .iid = record.iid};
+    locals = malloc((count + 1) * sizeof *locals);
+    for (; locals && problem.item < count && !problem.error; problem.item++)
+        problem.error = read_local(plan, problem.item, &locals[problem.item]);
+    if (version && locals && !problem.error)
+        version->locals = lf_locals_new(locals, count);
+    free(locals);
+    if (problem.error) {
+        problem.item--;
+        return problem.error == LF_MALFORMED
+                   ? malformed(plan, plan->packed->locals + problem.item * sizeof(struct lf_packed_local))
+                   : problem;
     }
-    if (version && eids)
-        version->locals = lf_locals_new(eids, count);
-    free(eids);
     if (!version || !version->locals)
         return no_memory;
     plan->retiring++;

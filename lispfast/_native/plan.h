@@ -43,6 +43,9 @@ struct lf_problem lf_plan_changes(struct lf_plan *plan);
 struct lf_problem lf_plan_roots(struct lf_plan *plan);
 struct lf_problem lf_plan_make(struct lf_plan *plan, struct lf_table *table, const struct lf_packed *packed);
 
+/* Whether its fields are within their bounds, with no bits beyond its length: an IPv4 one uses the first 32. */
+bool lf_key_sound(const struct lf_key *key);
+
 /* Everything as it was. Spaces that were made for nothing are retired: a number has to be published. */
 void lf_plan_undo(struct lf_plan *plan);
 

@@ -12,8 +12,19 @@
 enum { LF_RING = 1024 };
 
 /* LF_PUNT_MISS: a packet for `destination` from `source` waits in a stage. LF_PUNT_PATH_MTU: packets to the RLOC
- * `destination` may have `value` bytes. LF_PUNT_PLAIN: the interface of index `value` takes no segmentation runs. */
-enum lf_punt_kind { LF_PUNT_MISS, LF_PUNT_PATH_MTU, LF_PUNT_PLAIN };
+ * `destination` may have `value` bytes. LF_PUNT_PLAIN: the interface of index `value` takes no segmentation runs.
+ * LF_PUNT_UNREACHABLE: the RLOC `destination` is said to be so. LF_PUNT_HEADER: the RLOC `destination` says `said` in the
+ * header of a packet from the EID `source`. */
+enum lf_punt_kind { LF_PUNT_MISS, LF_PUNT_PATH_MTU, LF_PUNT_PLAIN, LF_PUNT_UNREACHABLE, LF_PUNT_HEADER };
+
+/* What a LISP header says beside the instance-ID: `flags` of enum lf_said, `field` of 24 bits, a nonce or the versions of
+ * source and destination, 12 bits each, and the locator-status bits. What a flag does not announce is zero. */
+enum lf_said { LF_SAID_NONCE = 0x80, LF_SAID_STATUS = 0x40, LF_SAID_ECHO = 0x20, LF_SAID_VERSION = 0x10 };
+struct lf_saying {
+    uint32_t field;
+    uint32_t status;
+    uint8_t flags;
+};
 
 /* `when_ns` puts the punts of several workers in order. */
 struct lf_punt {
@@ -22,6 +33,7 @@ struct lf_punt {
     struct lf_address source;
     uint32_t iid;
     uint32_t value;
+    struct lf_saying said;
     uint64_t when_ns;
 };
 

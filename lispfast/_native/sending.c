@@ -28,7 +28,7 @@ struct sending {
 static void settle(const struct sending *sending, const struct lf_run *run, unsigned datagrams, size_t bytes)
 {
     struct lf_counters *counters = sending->outbox->counters;
-    size_t inner = bytes - (size_t)datagrams * LF_HEADER;
+    size_t inner = bytes - (size_t)datagrams * run->way.front;
 
     lf_count(&counters->packets_out, datagrams);
     lf_count(&counters->bytes_out, inner);
@@ -38,8 +38,20 @@ static void settle(const struct sending *sending, const struct lf_run *run, unsi
     lf_usage_changed(run->way.usage, sending->now_ms);
 }
 
-static void lose(const struct sending *sending, const struct lf_run *run, unsigned datagrams, enum lf_reason reason)
+static void note(struct lf_outbox *outbox, const struct lf_trouble *trouble)
 {
+    if ((trouble->mtu || trouble->unreachable) && trouble->peer.family && outbox->troubles < LF_TROUBLES)
+        outbox->trouble[outbox->troubles++] = *trouble;
+}
+
+/* What the kernel refused for good with this error. */
+static void lose(const struct sending *sending, const struct lf_run *run, unsigned datagrams, int error)
+{
+    const enum lf_reason reason = error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED;
+    const struct lf_trouble trouble = {.peer = run->way.locator->address, .unreachable = true, .local = true};
+
+    if (error == ENETUNREACH || error == EHOSTUNREACH)
+        note(sending->outbox, &trouble);
     lf_count(&sending->outbox->counters->drops[reason], datagrams);
     lf_usage_drop(run->way.usage, datagrams, sending->now_ms);
 }
@@ -52,8 +64,7 @@ static unsigned listen_to(struct lf_outbox *outbox, int fd)
 
     while (heard < LF_TROUBLES && lf_errqueue_take(fd, &trouble)) {
         heard += !trouble.local;
-        if (trouble.mtu && trouble.peer.family && outbox->troubles < LF_TROUBLES)
-            outbox->trouble[outbox->troubles++] = trouble;
+        note(outbox, &trouble);
         if (trouble.local)
             break;
     }
@@ -197,7 +208,7 @@ static void send_pieces(struct sending *sending, struct stretch stretch, unsigne
         answer = judge(sending, error, piece.datagrams);
         if (answer == GIVE_UP) {
             apart = false;
-            lose(sending, piece.run, piece.datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);
+            lose(sending, piece.run, piece.datagrams, error);
             continue;
         }
         stretch = whole;
@@ -245,7 +256,7 @@ static void send_runs(struct sending *sending, const uint8_t *order, unsigned co
             send_pieces(sending, stretch, 1, true);
             break;
         case GIVE_UP:
-            lose(sending, run, run->datagrams, error == EMSGSIZE ? LF_TOO_BIG : LF_SEND_FAILED);
+            lose(sending, run, run->datagrams, error);
             break;
         }
         done++;

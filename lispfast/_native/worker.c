@@ -74,6 +74,8 @@ static int open_descriptors(struct lf_worker *worker, const struct lf_worker_con
         error = watch(worker, worker->tun.fd, EPOLLIN, EVENT_TUN);
     for (unsigned family = 0; family < 2 && !error; family++)
         error = open_family(worker, config, family);
+    if (!error && config->options->native)
+        error = lf_native_open(&worker->native);
     return error;
 }
 
@@ -108,6 +110,8 @@ int lf_worker_new(struct lf_worker **made, const struct lf_worker_config *config
     worker->table = config->table;
     worker->punted = config->punted;
     worker->mss_clamp = config->options->mss_clamp;
+    worker->judges = config->options->hints;
+    lf_native_clear(&worker->native);
     worker->features.gro = config->options->offload;
     worker->epoll = worker->wake = -1;
     for (unsigned i = 0; i < 2; i++)
@@ -131,6 +135,7 @@ void lf_worker_free(struct lf_worker *worker)
         lf_outbox_close(&worker->outboxes[i]);
         lf_udp_close(&worker->udp[i]);
     }
+    lf_native_close(&worker->native);
     free(worker->coalescer);
     lf_inbox_close(&worker->inbox);
     lf_arena_close(&worker->arena);

@@ -10,7 +10,9 @@
 #include "counters.h"
 #include "forward.h"
 #include "icmp.h"
+#include "hints.h"
 #include "inbox.h"
+#include "native.h"
 #include "outbox.h"
 #include "peers.h"
 #include "pool.h"
@@ -50,6 +52,10 @@ struct lf_worker {
     struct lf_pool pool;
     struct lf_stage stage;
     struct lf_marks marks;
+    struct lf_marks rumours; /* by kind of punt in place of an instance-ID: they cannot crowd out misses */
+    bool judges;             /* what headers say */
+    struct lf_hints hints;
+    struct lf_native native;
     struct lf_bucket answers;
     uint64_t repeat_ms; /* when to punt again what still waits in the stage */
 };
@@ -92,10 +98,12 @@ void lf_outbound_repeat(struct lf_worker *worker);
 
 /* departure.c. `depart` puts a frame that is to be encapsulated into an outbox, in as many datagrams as it takes; `flush`
  * sends them and punts what the network said; `listen` only hears what it says. `answer` writes an ICMP message to the TUN,
- * within a rate. */
+ * within a rate: the sender may be this host or one behind it. `scratch` gives memory that lasts until the flush, beyond the
+ * frame in hand. */
 void lf_depart(struct lf_worker *worker, const struct lf_frame *frame, struct lf_packet *packet,
                const struct lf_route *route);
 void lf_depart_flush(struct lf_worker *worker);
+uint8_t *lf_depart_scratch(struct lf_worker *worker, size_t size);
 void lf_depart_listen(struct lf_worker *worker, unsigned family, int fd);
 void lf_depart_answer(struct lf_worker *worker, uint8_t *message, size_t length);
 

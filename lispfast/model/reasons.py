@@ -48,6 +48,10 @@ class ControlReason(StrEnum):
     WRONG_PORT = "wrong-port"  # neither port is 4342
     NONCE_UNKNOWN = "nonce-unknown"  # a reply to nothing outstanding
     NONCE_OLD = "nonce-old"  # a Map-Register whose nonce does not rise
+    NOTIFY_OLD = "notify-old"  # a publication whose nonce does not rise (RFC 9437 section 6)
+    NOT_SUBSCRIBED = "not-subscribed"  # a publication of what no subscription of ours covers
+    SUBSCRIPTION_OLD = "subscription-old"  # a Map-Request that subscribes, whose nonce does not rise
+    XTR_ID_OTHER = "xtr-id-other"  # a publication for another xTR that shares the key
     SENDER_UNEXPECTED = "sender-unexpected"  # an answer from an address that was not asked
     KEY_UNKNOWN = "key-unknown"  # no key for what it claims
     MAC_WRONG = "mac-wrong"
@@ -62,6 +66,7 @@ class ControlReason(StrEnum):
     RATE_LIMITED = "rate-limited"
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
     SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours
+    VERSION_OLD = "version-old"  # a Map-Register with an older Map-Version than the one registered (RFC 9302 section 5)
     TABLE_FULL = "table-full"  # a bounded table has no room for what is new
     # LISP-SEC (RFC 9303).
     LISP_SEC_KEY_UNKNOWN = "lisp-sec-key-unknown"  # a one-time key under a Key ID that we have no secret for

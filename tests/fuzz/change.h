@@ -88,8 +88,9 @@ static inline void change_local(struct change *change, const struct lf_address *
     struct lf_packed_local *local = &change->locals[change->count.locals++];
 
     change->count.flags = LF_PACKED_LOCAL;
-    *local = (struct lf_packed_local){.iid = iid, .family = address->family};
-    memcpy(local->address, address->bytes, 16);
+    *local = (struct lf_packed_local){
+        .iid = iid, .family = address->family, .length = address->family == 4 ? 32 : 128};
+    memcpy(local->network, address->bytes, 16);
 }
 
 static inline void change_set_withdraw(struct change *change, uint32_t id)
@@ -101,6 +102,13 @@ static inline size_t change_lay(struct change *change, size_t at, const void *re
 {
     memcpy(change->buffer + at, records, size);
     return at + size;
+}
+
+/* The one that was added last is a prefix of this length, with a Map-Version. */
+static inline void change_local_prefix(struct change *change, uint8_t length, uint16_t version)
+{
+    change->locals[change->count.locals - 1].length = length;
+    change->locals[change->count.locals - 1].version = version;
 }
 
 /* The buffer for lf_table_commit_packed, of this length. */

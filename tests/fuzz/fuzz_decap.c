@@ -5,8 +5,9 @@
 #include "change.h"
 #include "decap.h"
 #include "encap.h"
+#include "hints.h"
 
-enum { DATAGRAM_MAX = 65535, SHIMS = 8 * 1024, INSTANCE = 7 };
+enum { DATAGRAM_MAX = 65535, SHIMS = 8 * 1024, INSTANCE = 7, VERSION = 9 };
 
 static struct lf_table *make_table(void)
 {
@@ -19,6 +20,7 @@ static struct lf_table *make_table(void)
     change_local(&change, &v4, 0);
     change_local(&change, &v6, 0);
     change_local(&change, &v4, INSTANCE);
+    change_local_prefix(&change, 32, VERSION);
     CHECK(change_commit(&change, table).error == LF_OK);
     return table;
 }
@@ -32,8 +34,25 @@ static void check_passed(const struct lf_locals *locals, const struct lf_packet 
     CHECK(again.length == packet->length && again.family == packet->family);
     CHECK(again.tos == packet->tos && again.ttl == packet->ttl && lf_packet_checksum_ok(&again));
     CHECK(packet->ttl <= outer.ttl && packet->tos >> 2 == outer.tos >> 2);
-    CHECK(lf_locals_holds(locals, &packet->destination, iid));
-    CHECK(!lf_locals_holds(locals, &packet->source, iid) && lf_address_tunnelled(&packet->source));
+    CHECK(lf_locals_find(locals, &packet->destination, iid));
+    CHECK(!lf_locals_find(locals, &packet->source, iid) && lf_address_tunnelled(&packet->source));
+}
+
+static void check_said(struct lf_view view, const uint8_t *header, const struct lf_packet *packet, uint32_t iid)
+{
+    static struct lf_hints hints;
+    static uint64_t now = LF_HINT_MS;
+    const struct lf_saying said = lf_hint_read(header);
+    const enum lf_reason reason = lf_hint_judge(view, &said, packet, iid);
+    const bool nonce = said.flags & LF_SAID_NONCE, version = said.flags & LF_SAID_VERSION;
+
+    CHECK(!(nonce && version) && (nonce || !(said.flags & LF_SAID_ECHO)) && said.field < 1u << 24);
+    CHECK((nonce || version || !said.field) && (said.flags & LF_SAID_STATUS || !said.status));
+    CHECK(reason == LF_PASS || (reason == LF_MAP_VERSION && version));
+    CHECK(reason == LF_MAP_VERSION || !version || (iid == INSTANCE && said.field & 0xfff));
+    if (lf_hint_news(&hints, &packet->source, &said, now))
+        CHECK(!lf_hint_news(&hints, &packet->source, &said, now + LF_HINT_MS - 1));
+    now += said.field % LF_HINT_MS;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -60,6 +79,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(packet.data >= datagram + LF_HEADER && packet.data <= datagram + LF_HEADER + SHIMS);
         CHECK(packet.data + packet.length <= datagram + length);
         check_passed(lf_table_locals(view), &packet, iid, outer);
+        if (!vxlan)
+            check_said(view, datagram, &packet, iid);
     }
     lf_epoch_sleep(&table->epoch, 0);
     free(block);

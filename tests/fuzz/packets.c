@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "decap.h"
 #include "encap.h"
 #include "icmp.h"
+#include "tunnel.h"
 #include "change.h"
 
 #define CHECK(condition) \
@@ -103,6 +105,45 @@ static void fix_checksum(uint8_t *packet, size_t length)
     }
 }
 
+/* The headers of a tunnel inside fit the headroom with those of the outer one, and read as what they say. */
+static void enter_tunnel(const struct lf_packet *packet)
+{
+    const uint8_t six = below(2) == 0, bytes[16] = {192, 0, 2, 1, 9};
+    const struct lf_address from = lf_address_make(six ? 6 : 4, bytes), to = from;
+    const struct lf_locator tunnel = {.address = to, .port = 4341, .header = {8, 0, 0, 0, 0, 0, 7, 0}};
+    const struct lf_entrance entrance = {.tunnel = &tunnel,
+                                         .source = &from,
+                                         .port = (uint16_t)next_random(),
+                                         .tos = packet->tos,
+                                         .ttl = packet->ttl,
+                                         .checksum = below(2) == 0};
+    uint8_t *at = packet->data - lf_tunnel_size(&tunnel);
+    struct lf_packet outer;
+
+    CHECK(lf_tunnel_size(&tunnel) + LF_HEADER <= LF_HEADROOM);
+    lf_tunnel_write(&entrance, at, packet->length, packet->family);
+    CHECK(lf_packet_parse(&outer, at, lf_tunnel_size(&tunnel) + packet->length) == LF_PARSE_OK);
+    CHECK(outer.length == lf_tunnel_size(&tunnel) + packet->length && lf_packet_checksum_ok(&outer));
+    CHECK(outer.tos == packet->tos && outer.ttl == packet->ttl && !lf_packet_may_fragment(&outer));
+    CHECK(lf_address_equal(&outer.source, &from) && lf_address_equal(&outer.destination, &to));
+
+    const uint8_t *udp = at + outer.header;
+    const size_t length = outer.length - outer.header;
+
+    CHECK(lf_load16(udp) == entrance.port && lf_load16(udp + 2) == 4341 && lf_load16(udp + 4) == length);
+    CHECK(memcmp(udp + 8, tunnel.header, LF_HEADER) == 0);
+    if (!entrance.checksum) {
+        CHECK(lf_load16(udp + 6) == 0);
+        return;
+    }
+
+    const size_t addresses = six ? 32 : 8;
+    const uint64_t pseudo = lf_checksum_add((uint64_t)lf_network16(LF_UDP) + lf_network16(length), udp - addresses,
+                                            addresses);
+
+    CHECK(lf_load16(udp + 6) && lf_checksum_fold(lf_checksum_add(pseudo, udp, length)) == 0);
+}
+
 static unsigned go_out(struct lf_view view, uint8_t *block, size_t length)
 {
     struct lf_packet packet;
@@ -119,6 +160,7 @@ static unsigned go_out(struct lf_view view, uint8_t *block, size_t length)
     lf_encap_header(header, route.locator, packet.family);
     CHECK(memcmp(header, route.locator->header, LF_HEADER) == 0); /* this locator's form says no protocol */
     CHECK(lf_flow_hash(&packet) == lf_flow_hash(&packet));
+    enter_tunnel(&packet);
     for (unsigned code = 0; code < LF_ICMP_CODES; code++) {
         size_t size = lf_icmp_unreachable(answer, &packet, code);
 
@@ -145,7 +187,7 @@ static unsigned come_in(struct lf_view view, uint8_t *datagram, size_t length)
         return 0;
     CHECK(packet.data == datagram + LF_HEADER && packet.length <= length - LF_HEADER);
     CHECK(packet.ttl <= outer.ttl && lf_packet_checksum_ok(&packet));
-    CHECK((iid == 0 || iid == 7) && lf_locals_holds(lf_table_locals(view), &packet.destination, iid));
+    CHECK((iid == 0 || iid == 7) && lf_locals_find(lf_table_locals(view), &packet.destination, iid));
     return 1;
 }
 

@@ -325,6 +325,20 @@ static void spoil_local(void)
     change_local(&change, &none, 0);
 }
 
+static void spoil_local_length(void)
+{
+    const struct lf_address own = {.bytes = {10, 9, 8}, .family = 4};
+
+    change_local(&change, &own, 0);
+    change_local_prefix(&change, 16, 0);
+}
+
+static void spoil_tunnels(void)
+{
+    put_host(4, 0, 3000, 0);
+    change.sets[change.count.sets - 1].set.tunnels = 2;
+}
+
 static const struct {
     void (*spoil)(void);
     enum lf_error error;
@@ -338,7 +352,8 @@ static const struct {
     {spoil_set_twice, LF_SET_TWICE, LF_PART_SET},              {spoil_in_use, LF_SET_TWICE, LF_PART_SET_WITHDRAWAL},
     {spoil_absent_set, LF_SET_UNKNOWN, LF_PART_SET_WITHDRAWAL}, {spoil_kind, LF_MALFORMED, LF_PART_BUFFER},
     {spoil_locators, LF_LOCATORS_EMPTY, LF_PART_PUT},          {spoil_form, LF_MALFORMED, LF_PART_BUFFER},
-    {spoil_local, LF_MALFORMED, LF_PART_BUFFER},
+    {spoil_local, LF_MALFORMED, LF_PART_BUFFER},               {spoil_local_length, LF_PREFIX_LENGTH, LF_PART_LOCAL},
+    {spoil_tunnels, LF_MALFORMED, LF_PART_BUFFER},
 };
 
 static void make_mistakes(const struct seen *before)

@@ -15,6 +15,7 @@
 #include "errqueue.h"
 
 enum { FLOWS = 6, LOCATORS = 3, DATAGRAMS = 400, BYTES = 1500, PEER_MTU = 1234, DEVICES = 2 };
+enum { UNREACHABLE = 3, PORT = 3, TIME_EXCEEDED = 11 };
 
 #define CHECK(condition) \
     do \
@@ -50,6 +51,7 @@ static struct {
 
 static unsigned pending;   /* strangers' errors in the queue */
 static bool local_pending; /* our own interface's */
+static bool unreachable;   /* somebody said so in this round */
 
 /* The ledger: what became of each datagram. */
 static struct entry {
@@ -131,7 +133,7 @@ static int verdict(const struct request *request, size_t length)
     }
     if (kernel.drops && chance(4) == 0) {
         kernel.drops--;
-        return chance(2) ? ENOBUFS : EPERM;
+        return chance(3) ? chance(2) ? ENOBUFS : EPERM : ENETUNREACH;
     }
     if (request->segment && (length + each - 1) / each > kernel.segments)
         return EMSGSIZE;
@@ -161,8 +163,9 @@ static void take(const struct request *request, const uint8_t *bytes, size_t len
 
 static void refuse(const struct request *request, const uint8_t *bytes, size_t length, int error)
 {
-    if (request->segment && error != ENOBUFS && error != EPERM)
+    if (request->segment && error != ENOBUFS && error != EPERM && error != ENETUNREACH)
         return; /* it is to be cut, and tried again */
+    unreachable = unreachable || error == ENETUNREACH;
     for (size_t at = 0, each = request->segment ? request->segment : length; at < length; at += each)
         ledger[entry_at(bytes + at) - ledger].refused = true;
 }
@@ -218,6 +221,8 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
     const bool local = local_pending && !pending;
     struct sock_extended_err error = {.ee_errno = local ? EMSGSIZE : ECONNREFUSED,
                                       .ee_origin = local ? SO_EE_ORIGIN_LOCAL : SO_EE_ORIGIN_ICMP,
+                                      .ee_type = local ? 0 : chance(2) ? TIME_EXCEEDED : UNREACHABLE,
+                                      .ee_code = local ? 0 : PORT,
                                       .ee_info = local ? PEER_MTU : 0};
     struct sockaddr_in name = {.sin_family = AF_INET};
     struct cmsghdr *control = message->msg_control;
@@ -231,6 +236,7 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
         local_pending = false;
     else
         pending--;
+    unreachable = unreachable || error.ee_type == UNREACHABLE;
     memcpy(message->msg_name, &name, sizeof name);
     *control = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof error), .cmsg_level = IPPROTO_IP, .cmsg_type = IP_RECVERR};
     memcpy(CMSG_DATA(control), &error, sizeof error);
@@ -270,7 +276,7 @@ static void arrange(const struct lf_options *options)
     memset(usage, 0, sizeof usage);
     memset(last, 0, sizeof last);
     used = entries = pending = 0;
-    local_pending = false;
+    local_pending = unreachable = false;
     udp = (struct lf_udp){.family = 4, .receive = 100, .count = options->source_ports};
     for (int i = 0; i <= LF_PORTS_MAX; i++)
         udp.ports[i] = options->source_ports == 1
@@ -293,6 +299,7 @@ static void arrange(const struct lf_options *options)
                                   .source = &sources[chance(DEVICES)],
                                   .usage = &usage[i],
                                   .ttl = 64,
+                                  .front = LF_HEADER,
                                   .port = (uint8_t)chance(options->source_ports)};
 }
 
@@ -338,7 +345,8 @@ static void settle(const struct lf_outbox *outbox)
     }
     CHECK(!outbox->lost_segmentation || lf_outbox_plain(outbox, outbox->lost_ifindex));
     for (unsigned i = 0; i < outbox->troubles; i++)
-        CHECK(outbox->trouble[i].mtu == PEER_MTU);
+        CHECK(outbox->trouble[i].mtu == (outbox->trouble[i].unreachable ? 0 : PEER_MTU) &&
+              (unreachable || !outbox->trouble[i].unreachable));
 }
 
 static void play(void)

@@ -295,10 +295,9 @@ static void look_round(struct lf_view view, struct reader *reader)
 {
     const struct lf_source *source = lf_table_source(view, 0), *other = lf_table_source(view, 1);
     const struct lf_address own = make4(source->ifindex);
-    uint32_t iid;
 
     CHECK(source->ifindex == other->ifindex && source->ifindex >= reader->generation);
-    CHECK(lf_address_equal(&source->address, &own) && lf_locals_instance(lf_table_locals(view), &own, &iid));
+    CHECK(lf_address_equal(&source->address, &own) && lf_locals_source(lf_table_locals(view), &own));
     reader->generation = source->ifindex;
 }
 

@@ -87,9 +87,8 @@ static void look(struct lf_view view, unsigned long *seen)
 
     unsigned generation = source->ifindex;
     const struct lf_address own = eid(generation);
-    uint32_t iid;
 
-    CHECK(lf_locals_instance(lf_table_locals(view), &own, &iid));
+    CHECK(lf_locals_source(lf_table_locals(view), &own));
     for (unsigned i = 0; i < STEADY; i++) {
         const struct lf_address address = eid(i);
         const struct lf_match match = lf_table_lookup(view, 0, &address);

@@ -22,6 +22,7 @@ from lispfast.model.addresses import Address, Eid, EidPrefix, parse_address
 from lispfast.model.forwarding import (
     Encapsulate,
     ForwardingLocator,
+    LocalPrefix,
     SourceRloc,
     Transaction,
     Verdict,
@@ -88,7 +89,7 @@ class Bench:
         self.far = {version: self._far(version) for version in (4, 6)}
         self.engine.commit(
             Transaction(
-                local=tuple(Eid(address) for address in LOCAL.values()),
+                local=tuple(LocalPrefix(Eid(address).prefix) for address in LOCAL.values()),
                 sources=tuple(SourceRloc(SLOT[version], parse_address(NEAR[version])) for version in (4, 6)),
             )
         )
@@ -191,8 +192,9 @@ class Bench:
         return next(int(value) for name, value in lines if name == "voluntary_ctxt_switches")
 
 
-def locals_of(*texts: str, iid: int = 0) -> tuple[Eid, ...]:
-    return tuple(Eid(parse_address(text), iid) for text in texts)  # type: ignore[arg-type]
+def locals_of(*texts: str, iid: int = 0, version: int = 0) -> tuple[LocalPrefix, ...]:
+    """Own prefixes: an address is a host's."""
+    return tuple(LocalPrefix(EidPrefix.parse(text, iid), version) for text in texts)
 
 
 def address(text: str) -> Address:

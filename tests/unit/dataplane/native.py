@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import LocalPrefix
 from lispfast.model.units import InstanceId
 
 from .packing import ENCAPSULATE, NATIVELY, RESOLVE, Change, locator_record
@@ -42,6 +43,7 @@ class CLocator(c.Structure):
         ("weight", c.c_uint8),
         ("header", c.c_uint8 * 8),
         ("form", c.c_uint8),
+        ("tunnel", c.c_uint8),
         ("port", c.c_uint16),
         ("mtu", c.c_uint16),
     ]
@@ -186,7 +188,7 @@ class NativeTable:
         self,
         put: dict[EidPrefix, list[CLocator]] | None = None,
         withdraw: tuple[EidPrefix, ...] = (),
-        local: tuple[Eid, ...] | None = None,
+        local: tuple[Eid | LocalPrefix, ...] | None = None,
         sources: dict[int, Address] | None = None,
     ) -> int:
         """Apply; the number of the error, 0 for none."""

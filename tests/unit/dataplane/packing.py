@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.model.forwarding import InnerTunnel, LocalPrefix
 
 OWN = 1 << 31
 ENCAPSULATE, NATIVELY, REJECT, DROP, RESOLVE = range(5)
@@ -25,6 +26,12 @@ def locator_record(
     return struct.pack("<16sBBBB8sHH", address.packed, family, slot, priority, weight, header, port, mtu)
 
 
+def tunnel_record(tunnel: InnerTunnel, place: int) -> bytes:
+    """The tunnel inside of the locator in this place."""
+    head = (tunnel.address.packed, tunnel.address.version, tunnel.slot, place)
+    return struct.pack("<16sBBBx8sHxx", *head, tunnel.header, tunnel.port)
+
+
 @dataclass
 class Change:
     """The parts of a transaction; a part is a list of records."""
@@ -36,9 +43,10 @@ class Change:
     locals: list[bytes] | None = None
     set_withdrawals: list[bytes] = field(default_factory=list)
 
-    def set(self, locators: list[bytes], name: int = 0) -> int:
+    def set(self, locators: list[bytes], name: int = 0, tunnels: tuple[bytes, ...] = ()) -> int:
         """Add a set; what a put of this transaction calls it."""
-        self.sets.append(struct.pack("<IHH", name, len(locators), 0) + b"".join(locators))
+        records = b"".join((*locators, *tunnels))
+        self.sets.append(struct.pack("<IHH", name, len(locators), len(tunnels)) + records)
         return OWN | len(self.sets) - 1
 
     def put(self, prefix: EidPrefix, to: int = 0, kind: int = ENCAPSULATE, code: int = 0) -> None:
@@ -55,8 +63,16 @@ class Change:
         packed, family = (address.packed, address.version) if address else (b"", 0)
         self.sources.append(struct.pack("<16sBBxxI", packed, family, slot, ifindex))
 
-    def local(self, eids: tuple[Eid, ...]) -> None:
-        self.locals = [struct.pack("<16sIB3x", eid.address.packed, eid.iid, eid.address.version) for eid in eids]
+    def local(self, own: tuple[Eid | LocalPrefix, ...]) -> None:
+        """An EID alone is its host's prefix."""
+        prefixes = [LocalPrefix(one.prefix) if isinstance(one, Eid) else one for one in own]
+        self.locals = [
+            struct.pack(
+                "<16sIBBH", one.prefix.network.network_address.packed, one.prefix.iid, one.prefix.version,
+                one.prefix.length, one.version,
+            )
+            for one in prefixes
+        ]  # fmt: skip
 
     def withdraw_set(self, name: int) -> None:
         self.set_withdrawals.append(struct.pack("<I4x", name))
@@ -64,5 +80,5 @@ class Change:
     def packed(self) -> bytes:
         locals_ = self.locals or []
         parts = [self.sets, self.puts, self.withdrawals, self.sources, locals_, self.set_withdrawals]
-        header = struct.pack("<4sHH6I", b"LFTX", 1, self.locals is not None, *map(len, parts))
+        header = struct.pack("<4sHH6I", b"LFTX", 2, self.locals is not None, *map(len, parts))
         return header + b"".join(record for part in parts for record in part)

@@ -13,7 +13,7 @@ from itertools import count
 
 import pytest
 
-from lispfast.model.addresses import Eid, EidPrefix, parse_address
+from lispfast.model.addresses import EidPrefix, parse_address
 from lispfast.model.forwarding import (
     Drop,
     Encapsulate,
@@ -25,7 +25,7 @@ from lispfast.model.forwarding import (
 )
 from lispfast.packed import Kind, Packer, pack_locator
 
-from .bench import LOCAL, Bench, inner
+from .bench import LOCAL, Bench, inner, locals_of
 
 # A busy mobile node: who it talks to, refreshed every 15 minutes; a move every 2; new correspondents all the time.
 CORRESPONDENTS, REFRESHES, MOVES, NEWCOMERS = 150, 24 * 4, 24 * 30, 8000
@@ -78,7 +78,7 @@ def test_a_day_of_a_busy_mobile_node(bench: Bench) -> None:
                 engine.commit(Transaction(put=((prefix, verdict),), withdraw=gone))
         elif kind == 8:
             source = parse_address(f"127.0.0.{1 + number % 5}")
-            engine.commit(Transaction(sources=(SourceRloc(0, source),), local=tuple(map(Eid, LOCAL.values()))))
+            engine.commit(Transaction(sources=(SourceRloc(0, source),), local=locals_of(*map(str, LOCAL.values()))))
         else:
             engine.commit(Transaction(put=((known[number % len(known)], Encapsulate((locator, locator))),)))
             if kind == 9:

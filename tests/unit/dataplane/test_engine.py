@@ -11,12 +11,12 @@ from ipaddress import ip_network
 import pytest
 
 from lispfast import dataplane
-from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import DataPlaneError, HostError
 from lispfast.model.forwarding import Drop, Encapsulate, Native, Reject, Resolve, SourceRloc, Transaction
 from lispfast.model.reasons import DataReason
 
-from .bench import Bench, address, free_port, incoming, inner, wait_until
+from .bench import Bench, free_port, incoming, inner, locals_of, wait_until
 from .native import ROOT
 
 HOST = EidPrefix.parse("10.0.0.1/32")
@@ -109,7 +109,15 @@ def test_every_reason_is_there(bench: Bench) -> None:
 
 
 def test_what_is_in_use(bench: Bench) -> None:
-    expected = {"backend": "tun", "workers": 1, "port": bench.port, "ipv4": "on", "ipv6": "on", "tun": "open"}
+    expected = {
+        "backend": "tun",
+        "workers": 1,
+        "port": bench.port,
+        "ipv4": "on",
+        "ipv6": "on",
+        "tun": "open",
+        "native": "off",
+    }
     described = bench.engine.describe()
     assert described | expected == described
     assert set(described) - set(expected) == {"tun_offload", "udp_segment", "udp_gro", "udp_checksum", "source_ports"}
@@ -128,7 +136,7 @@ def test_stop_ends_and_may_be_called_twice(bench: Bench) -> None:
     assert bench.engine.totals()["packets_in"] == 1  # still readable
     assert bench.engine.punt_fileno() == -1
     assert bench.engine.take_punts() == []
-    bench.engine.commit(Transaction(local=(Eid(address("10.9.0.9")),)))
+    bench.engine.commit(Transaction(local=locals_of("10.9.0.9")))
     with pytest.raises(RuntimeError):
         bench.engine.start()
 
@@ -137,7 +145,7 @@ def test_commits_before_the_start_count() -> None:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         engine = dataplane.open_tun_dataplane([theirs.fileno()], port=free_port())
-        engine.commit(Transaction(put=((HOST, Drop()),), local=(Eid(address("10.9.0.1")),)))
+        engine.commit(Transaction(put=((HOST, Drop()),), local=locals_of("10.9.0.1")))
         engine.start()
         ours.send(bytes(inner(dst="10.0.0.1")))
         wait_until(lambda: engine.drops()[DataReason.MAPPING_DROP] == 1)
@@ -154,7 +162,7 @@ def test_the_port_in_use_is_said(bench: Bench) -> None:
 def test_several_workers_share_the_port() -> None:
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)]
     engine = dataplane.open_tun_dataplane([inside.fileno() for _, inside in pairs], port=free_port())
-    engine.commit(Transaction(local=(Eid(address("10.9.0.1")),)))
+    engine.commit(Transaction(local=locals_of("10.9.0.1")))
     engine.start()
     for ours, _ in pairs:
         ours.send(bytes(inner()))

@@ -16,6 +16,7 @@ from lispfast.model.forwarding import (
     Encapsulate,
     EncapsulateSet,
     ForwardingLocator,
+    LocalPrefix,
     LocatorSet,
     Native,
     SourceRloc,
@@ -69,7 +70,10 @@ def test_the_differences_are_those_of_two_dictionaries(
 
 def test_our_own_eids_and_the_source_slots_are_read_back() -> None:
     table, wants = Table(), Wants()
-    wants.eids = tuple(Eid(ip_address(text), InstanceId(iid)) for text, iid in (("10.0.0.1", 9), ("fd00::1", 0)))
+    wants.eids = tuple(
+        LocalPrefix(EidPrefix.parse(text, iid), version)
+        for text, iid, version in (("fd00::/16", 0, 0), ("fd00::1", 0, 0), ("10.0.0.0/8", 9, 4095), ("10.0.0.1", 9, 7))
+    )
     sources = [SourceRloc(slot, ip_address(text), slot + 1) for slot, text in ((0, "192.0.2.1"), (63, "2001:db8::1"))]
     wants.slots = tuple(sources)
     assert (table.local(), table.sources()) == ((), ())

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 import struct
 import threading
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lispfast._fastpath import Table
-from lispfast.model.addresses import Eid, EidPrefix
+from lispfast.model.addresses import EidPrefix
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import DataPlaneError
 from lispfast.model.forwarding import (
@@ -20,6 +22,8 @@ from lispfast.model.forwarding import (
     Encapsulate,
     EncapsulateSet,
     ForwardingLocator,
+    InnerTunnel,
+    LocalPrefix,
     LocatorSet,
     Native,
     PrefixTraffic,
@@ -32,7 +36,7 @@ from lispfast.model.forwarding import (
 from lispfast.model.units import InstanceId, WireMtu
 from lispfast.packed import HEADER, PUT, Kind, Packer, pack, pack_locator
 
-from .packing import DROP, ENCAPSULATE, NATIVELY, REJECT, RESOLVE, Change, locator_record
+from .packing import DROP, ENCAPSULATE, NATIVELY, REJECT, RESOLVE, Change, locator_record, tunnel_record
 
 HOST = EidPrefix.parse("10.0.0.1/32")
 NET = EidPrefix.parse("10.0.0.0/8", 7)
@@ -41,6 +45,9 @@ LOCATOR = ForwardingLocator(
     IPv4Address("192.0.2.1"), 3, bytes(range(8)), 4790, WireMtu(1400), 2, 50, Encapsulation.VXLAN_GPE
 )
 OTHER = ForwardingLocator(IPv6Address("2001:db8::1"), 63, bytes(8), encapsulation=Encapsulation.LISP_GPE)
+TUNNEL = InnerTunnel(IPv6Address("2001:db8::2"), 62, b"\x08\0\0\0\0\0\x07\0", 4343)
+DEEP = replace(LOCATOR, inside=TUNNEL)
+OWN = (LocalPrefix(EidPrefix.parse("10.0.0.0/24", 7), 4095), LocalPrefix(EidPrefix.parse("fd00::9/128")))
 NUMBER = int(HOST.network.network_address)
 
 
@@ -56,7 +63,7 @@ def everything() -> tuple[Transaction, Change]:
         locator_record(IPv4Address("192.0.2.1"), 4790, 3, 2, 50, 1400, 2, bytes(range(8))),
         locator_record(IPv6Address("2001:db8::1"), 4341, 63, 1, 100, 1500, 1),
     ]
-    change.set(records, 5)
+    change.set([*records, records[0]], 5, (tunnel_record(TUNNEL, 2),))
     own = change.set(records[:1])
     change.put(HOST, own)
     change.put(NET, 5)
@@ -69,7 +76,7 @@ def everything() -> tuple[Transaction, Change]:
     change.withdraw(EidPrefix.parse("fd00::/8"))
     change.source(0, IPv4Address("192.0.2.9"), 4)
     change.source(1, None)
-    change.local((Eid(IPv4Address("10.0.0.9"), InstanceId(7)), Eid(IPv6Address("fd00::9"))))
+    change.local(OWN)
     change.withdraw_set(6)
     transaction = Transaction(
         put=(
@@ -82,9 +89,9 @@ def everything() -> tuple[Transaction, Change]:
             (EidPrefix.parse("10.0.0.3/32"), Resolve()),
         ),
         withdraw=(EidPrefix.parse("10.1.0.0/16", 9), EidPrefix.parse("fd00::/8")),
-        local=(Eid(IPv4Address("10.0.0.9"), InstanceId(7)), Eid(IPv6Address("fd00::9"))),
+        local=OWN,
         sources=(SourceRloc(0, IPv4Address("192.0.2.9"), 4), SourceRloc(1, None)),
-        sets=(LocatorSet(5, (LOCATOR, OTHER)),),
+        sets=(LocatorSet(5, (LOCATOR, OTHER, DEEP)),),
         withdraw_sets=(6,),
     )
     return transaction, change
@@ -109,7 +116,7 @@ def test_the_packer_makes_the_same_of_numbers() -> None:
     packer.add_withdrawal(4, 0, 0, 1)
     packer.add_source(2, 6, 1, 3)
     packer.add_source(1, 0)
-    packer.add_local(4, 1, 2)
+    packer.add_local(4, 1 << 24, 8, 2, 9)
     packer.add_set_withdrawal(9)
     change.set([locator_record(IPv4Address("192.0.2.1"), 4790, 3, 2, 50, 1400, 2, bytes(range(8)))])
     change.put(EidPrefix.parse("10.0.0.1/32", 7), own, ENCAPSULATE)
@@ -117,7 +124,7 @@ def test_the_packer_makes_the_same_of_numbers() -> None:
     change.withdraw(EidPrefix.parse("0.0.0.0/0", 1))
     change.source(2, IPv6Address("::1"), 3)
     change.source(1, None)
-    change.local((Eid(IPv4Address("0.0.0.1"), InstanceId(2)),))
+    change.local((LocalPrefix(EidPrefix.parse("1.0.0.0/8", 2), 9),))
     change.withdraw_set(9)
     assert packer.finish() == change.packed()
     with pytest.raises(struct.error):
@@ -130,7 +137,7 @@ def test_what_goes_in_comes_out(table: Table) -> None:
     transaction, _ = everything()
     prepare(table, transaction)
     table.commit(transaction)
-    expected = dict(transaction.put) | {NET: Encapsulate((LOCATOR, OTHER))}
+    expected = dict(transaction.put) | {NET: Encapsulate((LOCATOR, OTHER, DEEP))}
     rows, start = table.rows(0, 100)
     assert {prefix: verdict for _, prefix, verdict, _ in rows} == expected
     assert table.rows(start, 100) == ([], start)
@@ -176,7 +183,8 @@ def test_numbers_find_prefixes(table: Table) -> None:
         (Transaction(sets=(LocatorSet(4, (OTHER,)),) * 2), "locator-set 4: the locator-set stands twice"),
         (Transaction(withdraw_sets=(1, 9)), "locator-set 9: no such locator-set"),
         (Transaction(withdraw_sets=(2,)), "locator-set 2: prefixes refer"),
-        (Transaction(local=(Eid(IPv4Address("10.0.0.1"), InstanceId(-1)),)), "local EID [-1]10.0.0.1: no such"),
+        (Transaction(local=(LocalPrefix(EidPrefix(HOST.network, InstanceId(-1))),)), "local EID [-1]10.0.0.1: no such"),
+        (Transaction(local=(LocalPrefix(HOST, 4096),)), "local EID 10.0.0.1: no such instance-ID or Map-Version"),
         (Transaction(sources=(SourceRloc(0, None), SourceRloc(64, None))), "source slot 64: no such source slot"),
         (Transaction(sources=(SourceRloc(0, None, 1 << 31),)), "source slot 0: slot or ifindex"),
         (Transaction(put=((EidPrefix(HOST.network, InstanceId(-1)), Drop()),)), "[-1]10.0.0.1/32: no such instance-ID"),
@@ -188,6 +196,45 @@ def test_a_refusal_names_the_item(table: Table, transaction: Transaction, proble
     with pytest.raises(DataPlaneError, match="^" + re.escape(problem)):
         table.commit(transaction)
     assert [(prefix, verdict) for _, prefix, verdict, _ in table.rows(0, 9)[0]] == [(SIX, Encapsulate((OTHER,)))]
+
+
+def test_every_locator_may_have_a_tunnel_inside(table: Table) -> None:
+    for mask in (0, 1, 0b101, (1 << 255) - 1, int("10" * 127 + "1", 2)):
+        locators = tuple(
+            replace(LOCATOR, port=place + 1, inside=replace(TUNNEL, port=place + 1) if mask >> place & 1 else None)
+            for place in range(255)
+        )
+        table.commit(Transaction(put=((HOST, Encapsulate(locators)),)))
+        assert table.lookup(ip_address("10.0.0.1")) == (HOST, Encapsulate(locators))
+
+
+def test_locators_that_differ_by_their_tunnel_alone_are_two_sets(table: Table) -> None:
+    verdicts = {HOST: Encapsulate((LOCATOR,)), SIX: Encapsulate((DEEP,)), NET: Encapsulate((LOCATOR, LOCATOR))}
+    table.commit(Transaction(put=tuple(verdicts.items())))
+    assert {prefix: verdict for _, prefix, verdict, _ in table.rows(0, 9)[0]} == verdicts
+
+
+@pytest.mark.parametrize(
+    ("records", "problem"),
+    [
+        ((tunnel_record(TUNNEL, 1),), "byte 72: not a packed"),  # a tunnel of no locator
+        ((tunnel_record(TUNNEL, 0),) * 2, "byte 32: not a packed"),  # more tunnels than locators
+        ((tunnel_record(replace(TUNNEL, slot=64), 0),), "locator-set 5: no such source slot"),
+        ((bytes(16) + b"\5" + bytes(15),), "byte 72: not a packed"),  # of no family
+    ],
+)
+def test_a_tunnel_that_is_none_is_refused(table: Table, records: tuple[bytes, ...], problem: str) -> None:
+    change = Change()
+    change.set([locator_record(IPv4Address("192.0.2.1"), 4341)], 5, records)
+    with pytest.raises(DataPlaneError, match="^" + re.escape(problem)):
+        table.commit_packed(change.packed())
+
+
+@pytest.mark.parametrize("wrong", [{"header": b""}, {"port": 0}, {"slot": 256}])
+def test_a_tunnel_that_does_not_fit_its_record_is_named(wrong: dict[str, Any]) -> None:
+    locator = replace(LOCATOR, inside=replace(TUNNEL, **wrong))
+    with pytest.raises(DataPlaneError, match=r"^tunnel to 2001:db8::2: "):
+        pack(Transaction(sets=(LocatorSet(5, (locator,)),)))
 
 
 def test_own_sets_are_named_by_who_uses_them(table: Table) -> None:
@@ -213,7 +260,7 @@ def test_a_buffer_that_is_none_says_where(table: Table) -> None:
     for wrong in (
         packed + bytes(8),
         b"\0" + packed[1:],
-        packed[:4] + b"\2" + packed[5:],
+        packed[:4] + b"\1" + packed[5:],
         packed[:6] + b"\3" + packed[7:],
     ):
         with pytest.raises(DataPlaneError, match=r"^byte \d+: not a packed transaction"):

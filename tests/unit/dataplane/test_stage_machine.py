@@ -26,6 +26,7 @@ from lispfast.model.forwarding import (
     Encapsulate,
     EncapsulateSet,
     ForwardingLocator,
+    LocalPrefix,
     LocatorSet,
     Miss,
     Native,
@@ -109,7 +110,7 @@ class StageMachine(RuleBasedStateMachine):
         for number in SETS:
             sets.append(LocatorSet(number, (self.locator(),)))
             self.twin.sets[number] = self.mark
-        self.commit(Transaction(local=tuple(OURS.values()), sets=tuple(sets)))
+        self.commit(Transaction(local=tuple(LocalPrefix(eid.prefix) for eid in OURS.values()), sets=tuple(sets)))
 
     @rule(changes=st.dictionaries(prefixes, kinds, min_size=1, max_size=4), number=st.sampled_from(SETS))
     def change(self, changes: dict[EidPrefix, str], number: int) -> None:
@@ -144,7 +145,7 @@ class StageMachine(RuleBasedStateMachine):
     @rule(both=st.booleans())
     def replace_locals(self, both: bool) -> None:
         self.twin.local = {eid for eid in OURS.values() if both or eid.iid == 0}
-        self.commit(Transaction(local=tuple(self.twin.local)))
+        self.commit(Transaction(local=tuple(LocalPrefix(eid.prefix) for eid in self.twin.local)))
 
     @rule(parts=st.lists(st.tuples(flows, st.sampled_from([(1, 60), (7, 60), (150, 60), (60, 7900)])), max_size=3))
     def send(self, parts: list[tuple[Flow, tuple[int, int]]]) -> None:

@@ -278,7 +278,7 @@ def test_a_new_prefix_twice_names_the_second(table: NativeTable, others: int, fa
 
 
 @pytest.mark.parametrize(
-    ("at", "value"), [(0, 0x4C46), (4, 2), (6, 2), (8, 99), (12, 1 << 31), (16, 99), (20, 99), (24, 99), (28, 99)]
+    ("at", "value"), [(0, 0x4C46), (4, 3), (6, 2), (8, 99), (12, 1 << 31), (16, 99), (20, 99), (24, 99), (28, 99)]
 )
 def test_a_buffer_that_is_no_transaction(table: NativeTable, at: int, value: int) -> None:
     packed = bytearray(spoiled("nothing").packed())

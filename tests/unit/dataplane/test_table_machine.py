@@ -18,6 +18,7 @@ from lispfast.model.forwarding import (
     Encapsulate,
     EncapsulateSet,
     ForwardingLocator,
+    LocalPrefix,
     LocatorSet,
     Native,
     Reject,
@@ -110,9 +111,9 @@ class TableMachine(RuleBasedStateMachine):
     def fill_a_set(self, one: LocatorSet, users: list[EidPrefix]) -> None:
         self.commit(Transaction(sets=(one,), put=tuple((prefix, EncapsulateSet(one.id)) for prefix in users)))
 
-    @rule(sources=st.lists(sources, max_size=3).map(tuple), eids=st.lists(st.builds(Eid, addresses, iids), max_size=3))
-    def change_the_rest(self, sources: tuple[SourceRloc, ...], eids: list[Eid]) -> None:
-        self.commit(Transaction(sources=sources, local=tuple(eids)))
+    @rule(sources=st.lists(sources, max_size=3).map(tuple), own=st.lists(prefixes(), max_size=3))
+    def change_the_rest(self, sources: tuple[SourceRloc, ...], own: list[EidPrefix]) -> None:
+        self.commit(Transaction(sources=sources, local=tuple(map(LocalPrefix, own))))
 
     @rule(data=st.data())
     def withdraw_what_is_there(self, data: st.DataObject) -> None:

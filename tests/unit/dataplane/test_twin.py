@@ -11,15 +11,14 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 
-from lispfast.model.addresses import Eid, parse_address
 from lispfast.model.reasons import DataReason
-from lispfast.model.units import InstanceId
 
 from . import twin
+from .bench import locals_of
 from .native import CPacket, CView, NativeTable
 
-OURS = {Eid(parse_address(text)) for text in ("10.9.0.1", "fd09::1", "10.9.0.4")}
-OURS |= {Eid(parse_address(text), InstanceId(7)) for text in ("10.9.0.1", "fd09::7")}
+OURS = set(locals_of("10.9.0.1", "fd09::1", "10.9.0.4/30"))
+OURS |= set(locals_of("10.9.0.1", "fd09::6/127", "10.8.0.0/15", iid=7))
 REASONS = list(DataReason)
 ODD = {
     4: ["10.9.0.4", "224.0.0.1", "0.0.0.0", "169.254.0.1", "127.0.0.1"],

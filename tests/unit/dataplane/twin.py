@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
-from lispfast.model.addresses import Address, Eid
+from lispfast.model.addresses import Address
 from lispfast.model.encapsulation import Encapsulation
+from lispfast.model.forwarding import LocalPrefix
 from lispfast.model.reasons import DataReason
 from lispfast.model.units import InstanceId
 
@@ -111,7 +112,15 @@ def instance_of(datagram: bytes) -> InstanceId:
     return InstanceId(int.from_bytes(datagram[4:7], "big") if datagram[0] & INSTANCE else 0)
 
 
-def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid], vxlan: bool = False) -> bytes | DataReason:
+def longest(address: Address, local: set[LocalPrefix], iid: InstanceId | None = None) -> LocalPrefix | None:
+    """The longest of our prefixes that holds the address, of one instance-ID, or of all and then of the lowest."""
+    holding = [own for own in local if address in own.prefix.network and iid in (None, own.prefix.iid)]
+    return min(holding, key=lambda own: (-own.prefix.length, own.prefix.iid), default=None)
+
+
+def decapsulate(
+    datagram: bytes, tos: int, ttl: int, local: set[LocalPrefix], vxlan: bool = False
+) -> bytes | DataReason:
     """The packet to deliver, or why none."""
     found = content(datagram, vxlan)
     if isinstance(found, DataReason):
@@ -126,13 +135,13 @@ def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid], vxlan: boo
     if inner.version == 4 and checksum(bytes(inner.data[: (inner.data[0] & 15) * 4])) != b"\0\0":
         return DataReason.INNER_MALFORMED
     iid = instance_of(datagram)
-    if iid not in {eid.iid for eid in local}:
+    if iid not in {own.prefix.iid for own in local}:
         return DataReason.INSTANCE_UNKNOWN
-    if Eid(inner.destination, iid) not in local:
+    if longest(inner.destination, local, iid) is None:
         return DataReason.NOT_OUR_EID
     if any(inner.source in network for network in NO_SOURCES + LINK_LOCAL):
         return DataReason.NOT_UNICAST
-    if Eid(inner.source, iid) in local:
+    if longest(inner.source, local, iid) is not None:
         return DataReason.OWN_SOURCE
     mark = FIGURE_4[inner.tos & 3][ECN_ORDER.index(tos & 3)]
     if mark == DROP:
@@ -140,16 +149,16 @@ def decapsulate(datagram: bytes, tos: int, ttl: int, local: set[Eid], vxlan: boo
     return inner.rewrite(tos & 0xFC | mark, min(ttl, inner.data[inner.ttl_at]))
 
 
-def check_outbound(packet: bytes, local: set[Eid]) -> tuple[int, InstanceId] | DataReason:
+def check_outbound(packet: bytes, local: set[LocalPrefix]) -> tuple[int, InstanceId] | DataReason:
     """The length and instance-ID of a packet that may leave, or why not."""
     inner = parse(packet)
     if isinstance(inner, str) or inner.data[inner.ttl_at] == 0:
         return DataReason.INNER_MALFORMED
     if any(inner.destination in network for network in NO_SOURCES + LINK_LOCAL):
         return DataReason.NOT_UNICAST
-    iids = [eid.iid for eid in local if eid.address == inner.source]
-    if not iids:
+    own = longest(inner.source, local)
+    if own is None:
         return DataReason.INNER_SOURCE
-    if Eid(inner.destination, min(iids)) in local:
+    if longest(inner.destination, local, own.prefix.iid) is not None:
         return DataReason.NOT_UNICAST
-    return len(inner.data), min(iids)
+    return len(inner.data), own.prefix.iid

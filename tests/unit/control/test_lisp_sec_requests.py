@@ -6,6 +6,8 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lispfast.control import lisp_sec
 from lispfast.control.lisp_sec import HmacId, KdfId
@@ -145,6 +147,16 @@ def test_a_forged_reply_changes_nothing_and_the_true_one_still_counts(forge, rea
     assert not bench.ways(PEER)
     bench.receive(true, SERVER)
     assert bench.ways(PEER)
+
+
+@given(st.data())
+def test_no_changed_byte_of_a_reply_is_learnt(data):
+    bench, resolver = asking()
+    octets = bytearray(resolver.reply().encode())
+    octets[data.draw(st.integers(0, len(octets) - 1))] ^= data.draw(st.integers(1, 255))
+    bench.receive(bytes(octets), SERVER)
+    assert not bench.ways(PEER)
+    assert sum(bench.dropped.values()) == 1
 
 
 def test_a_reply_under_another_key_is_refused():

@@ -160,4 +160,6 @@ def with_names(text: str, links: Iterable[Link]) -> str:
 
 
 def _rule_words(rule: Rule) -> str:
-    return f"{rule.priority}: from {rule.source or 'all'} lookup {rule.table}"
+    ends = f"from {rule.source or 'all'}" + (f" to {rule.destination}" if rule.destination else "")
+    table = "main" if rule.table == TABLE_MAIN else rule.table
+    return f"{rule.priority}: {ends} lookup {table}" + ("" if rule.suppress is None else " but for the default")

@@ -41,6 +41,7 @@ from lispfast.runtime.privilege import (
     require_tun_device,
 )
 from lispfast.runtime.routes import HostNetwork, clean_up
+from lispfast.runtime.site import tunnel_addresses
 from lispfast.runtime.sockets import ControlSockets
 from lispfast.runtime.state import NumberStore, make_directory
 from lispfast.runtime.tun import choose_workers
@@ -106,7 +107,7 @@ class Daemon:
         # A lost state directory still gives a nonce above every earlier one, unless the clock went back too.
         first_nonce = max((numbers.get(KEY) or 0) + 1, time.time_ns())
         role = MobileNode(self._settings, _nonce, first_nonce)
-        eids = [mapping.prefix.network.network_address for mapping in self._settings.database]
+        eids = tunnel_addresses(self._settings)
         sockets = self._control_sockets(stack, pinned=True)
         host = HostNetwork(
             self._settings, eids, state / JOURNAL, lambda underlay: driver.underlay(underlay), _warn_sentence

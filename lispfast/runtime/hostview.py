@@ -141,7 +141,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A policy rule; `plain` if it looks at nothing but the packet's source."""
+    """A policy rule; `plain` if it looks at nothing but the packet's source and destination.
+
+    `suppress`: routes with no longer a prefix than this do not count, None where all do.
+    """
 
     body: bytes
     version: int
@@ -149,6 +152,13 @@ class Rule:
     source: Network | None
     table: int
     plain: bool = True
+    destination: Network | None = None
+    suppress: int | None = None
+
+    @property
+    def key(self) -> tuple[int, Network | None, Network | None, int, int | None]:
+        """What tells a plain rule of a family from another."""
+        return self.priority, self.source, self.destination, self.table, self.suppress
 
 
 @dataclass(frozen=True, slots=True)

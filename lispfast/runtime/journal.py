@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,13 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What is ours in this network namespace."""
+    """What is ours in this network namespace; `site` are the EID-prefixes that an xTR has rules for."""
 
     namespace: NamespaceIdentity
     priority: int
     tables: tuple[int, ...]
     moves: tuple[Move, ...] = ()
+    site: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """Put it on disk; OSError if that fails."""
@@ -80,4 +82,5 @@ def _decode(loaded: dict[str, Any]) -> Journal:
         priority=int(loaded["priority"]),
         tables=tuple(int(table) for table in loaded["tables"]),
         moves=tuple(Move(**move) for move in loaded["moves"]),
+        site=tuple(str(ip_network(prefix)) for prefix in loaded.get("site", ())),  # an older version had none
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lispfast.model.addresses import Address
+from lispfast.model.addresses import Address, Network
 from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.runtime.changes import (
     Change,
@@ -36,6 +36,7 @@ from lispfast.runtime.hostview import (
 from lispfast.runtime.journal import Move
 from lispfast.runtime.netmon import beats, default_of
 from lispfast.runtime.rtnl import make_route, make_rule
+from lispfast.runtime.site import is_site_rule, site_routes, site_rules
 
 FIRST_TABLE = 5  # as LISPmob: `1: from RLOC lookup 5`
 RULE_PRIORITY = 1  # every interface's: their sources differ, so their order does not matter
@@ -47,7 +48,10 @@ MIN_TUNNEL_MTU = 1280  # Linux takes the IPv6 addresses of an interface with les
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
-    """What the daemon holds of the host: the sources of lmn0's routes by family, and a table for each interface."""
+    """What the daemon holds of the host: the sources of lmn0's routes by family, and a table for each interface.
+
+    `site` are the EID-prefixes behind an xTR, whose table is lmn0's; it has no `sources`, as the default stays.
+    """
 
     device: str
     sources: dict[int, Address]
@@ -55,6 +59,7 @@ class Holdings:
     halves: bool = False
     priority: int = RULE_PRIORITY
     moves: tuple[Move, ...] = ()
+    site: tuple[Network, ...] = ()
 
     @property
     def originals(self) -> dict[str, int]:
@@ -223,6 +228,10 @@ def _wanted_policy(view: HostView, underlay: Underlay, holdings: Holdings) -> tu
             if table is not None and attachment is not None:
                 routes += _table_routes(view, interface, attachment, table, holdings)
                 rules.append(make_rule(holdings.priority, attachment.address, table))
+    site_table = holdings.tables.get(holdings.device)
+    if holdings.site and site_table is not None:
+        routes += site_routes(holdings.site, site_table, view.link(holdings.device))
+        rules += site_rules(holdings.site, site_table)
     return routes, rules
 
 
@@ -259,11 +268,11 @@ def _policy_changes(
     # What a missing route takes the place of goes without being told to.
     replaced = {(route.table, route.destination, route.metric) for route in missing}
     own = _own_rules(view, holdings)
-    known = {(rule.source, rule.table) for rule in own}
-    meant = {(rule.source, rule.table) for rule in rules}
+    known = {rule.key for rule in own}
+    meant = {rule.key for rule in rules}
     add = [put_route(route) for route in missing]
-    add += [add_rule(rule) for rule in rules if (rule.source, rule.table) not in known]
-    drop = [delete_rule(rule) for rule in own if (rule.source, rule.table) not in meant]
+    add += [add_rule(rule) for rule in rules if rule.key not in known]
+    drop = [delete_rule(rule) for rule in own if rule.key not in meant]
     drop += [
         delete_route(route)
         for route in present
@@ -274,9 +283,10 @@ def _policy_changes(
 
 
 def _own_rules(view: HostView, holdings: Holdings) -> list[Rule]:
-    tables = set(holdings.tables.values())
-    return [
-        rule
-        for rule in view.rules
-        if rule.plain and rule.source is not None and rule.priority == holdings.priority and rule.table in tables
-    ]
+    tables = frozenset(holdings.tables.values())
+    return [r for r in view.rules if _is_rloc_rule(r, holdings, tables) or is_site_rule(r, holdings.site, tables)]
+
+
+def _is_rloc_rule(rule: Rule, holdings: Holdings, tables: frozenset[int]) -> bool:
+    sourced = rule.plain and rule.source is not None and rule.destination is None and rule.suppress is None
+    return sourced and rule.priority == holdings.priority and rule.table in tables

@@ -11,12 +11,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 from pathlib import Path
 
 from lispfast.manage.paths import namespace_identity
 from lispfast.model.addresses import Address
 from lispfast.model.errors import HostError
-from lispfast.model.settings import AddressLocator, Settings, TunnelRoutes
+from lispfast.model.settings import AddressLocator, Mode, Settings, TunnelRoutes
 from lispfast.model.underlay import Underlay
 from lispfast.runtime.changes import Change, add_address, prepare_link, with_names
 from lispfast.runtime.hostview import HostView
@@ -25,6 +26,7 @@ from lispfast.runtime.netlink import Netlink
 from lispfast.runtime.netmon import Watch, survey
 from lispfast.runtime.plan import OVERHEAD, Holdings, Plan, choose_tables, make_plan, tunnel_mtu, withdraw
 from lispfast.runtime.privilege import require_net_admin
+from lispfast.runtime.site import RLOC_PRIORITY, allow_any_way_back, missing_forwarding, site_prefixes
 from lispfast.runtime.tasks import lasting
 from lispfast.runtime.tun import DEVICE_NAME, open_tun
 
@@ -66,10 +68,14 @@ class HostNetwork:
             eids=tuple(mapping.prefix.network for mapping in settings.database),
             device=device,
         )
-        sources: dict[int, Address] = {}
-        for eid in self._eids:
-            sources.setdefault(eid.version, eid)
-        self._holdings = Holdings(device, sources, {}, halves=settings.tunnel_routes is TunnelRoutes.HALVES)
+        if settings.mode is Mode.XTR:
+            self._holdings = Holdings(device, {}, {}, priority=RLOC_PRIORITY, site=site_prefixes(settings))
+        else:
+            sources: dict[int, Address] = {}
+            for eid in self._eids:
+                sources.setdefault(eid.version, eid)
+            self._holdings = Holdings(device, sources, {}, halves=settings.tunnel_routes is TunnelRoutes.HALVES)
+        self._versions = {mapping.prefix.version for mapping in settings.database}
         self._netlink = Netlink()
         self._underlay = Underlay()
         self._news = asyncio.Event()
@@ -140,8 +146,10 @@ class HostNetwork:
         device = (await self._netlink.view()).link(self._holdings.device)
         if device is None:
             raise HostError(f"the interface {self._holdings.device} is gone", "start lispd-fast again")
-        if 6 in self._holdings.sources:
+        if 6 in self._versions:
             _enable_ipv6(device.name)
+        if self._holdings.site:
+            _loosen(device.name)
         mtu = tunnel_mtu(self._underlay) or ETHERNET_MTU - OVERHEAD
         for change in prepare_link(device, mtu, self._offload):
             await self._netlink.change(change)
@@ -187,6 +195,8 @@ class HostNetwork:
             raise error
         self._warn_of_duplicates(view)
         self._warn_of_unrouted(underlay)
+        for problem in missing_forwarding(self._holdings.site):
+            self._warn(problem)
 
     async def _rework(self, plan: Plan) -> None:
         if plan.main and self._quarrels():
@@ -212,6 +222,7 @@ class HostNetwork:
     def _take_tables(self, view: HostView, underlay: Underlay | None = None) -> bool:
         """See that each interface has a table; whether one was taken now."""
         names = [*self._watch.names, *(i.name for i in (underlay or self._underlay).interfaces)]
+        names += [self._holdings.device] if self._holdings.site else []
         missing = tuple(name for name in dict.fromkeys(names) if name not in self._holdings.tables)
         if not missing:
             return False
@@ -221,7 +232,8 @@ class HostNetwork:
 
     async def _write_journal(self, moves: tuple[Move, ...]) -> None:
         tables = tuple(self._holdings.tables.values())
-        journal = Journal(namespace_identity(), self._holdings.priority, tables, moves)
+        site = tuple(str(prefix) for prefix in self._holdings.site)
+        journal = Journal(namespace_identity(), self._holdings.priority, tables, moves, site)
         try:
             # On a phone's flash a sync takes tens of milliseconds, in which the loop has a Map-Register to send.
             await asyncio.get_running_loop().run_in_executor(None, journal.write, self._journal_path)
@@ -301,7 +313,8 @@ async def clean_up(journal_path: Path) -> list[str]:
         return [f"{journal_path} was of another boot or network namespace: removed"]
     tables = {str(table): table for table in journal.tables}
     # The killed daemon's lmn0 went with it; one that stands now is somebody else's, so none is named here.
-    holdings = Holdings("", {}, tables, priority=journal.priority, moves=journal.moves)
+    site = tuple(ip_network(prefix) for prefix in journal.site)
+    holdings = Holdings("", {}, tables, priority=journal.priority, moves=journal.moves, site=site)
     problems: list[str] = []
     netlink = Netlink()
     await netlink.open()
@@ -317,6 +330,14 @@ async def clean_up(journal_path: Path) -> list[str]:
 def cleanup(journal_path: Path) -> list[str]:
     """`clean_up` for a caller without a loop."""
     return asyncio.run(clean_up(journal_path))
+
+
+def _loosen(device: str) -> None:
+    try:
+        allow_any_way_back(device)
+    except OSError as error:
+        problem = f"the reverse-path filter of {device} cannot be set ({error.strerror})"
+        raise HostError(problem, "allow lispd-fast to write below /proc/sys/net") from None
 
 
 def _enable_ipv6(device: str) -> None:

@@ -57,6 +57,7 @@ class _Rta(IntEnum):
 
 
 class _Fra(IntEnum):
+    DST = 1
     SRC = 2
     PRIORITY = 6
     SUPPRESS_PREFIXLEN = 14
@@ -65,6 +66,7 @@ class _Fra(IntEnum):
     PROTOCOL = 21
 
 
+_ALL_COUNT = 0xFFFFFFFF  # of FRA_SUPPRESS_PREFIXLEN: -1
 _PLAIN = frozenset(int(kind) for kind in _Fra)
 
 
@@ -139,7 +141,9 @@ def decode_rule(body: bytes) -> Rule | None:
         return None
     found = dict(attributes(body[_ROUTE.size :]))
     source = ip_network((found[_Fra.SRC], length)) if _Fra.SRC in found else None
-    plain = action == ACTION_TO_TABLE and not to_length and not tos and _PLAIN.issuperset(found)
+    destination = ip_network((found[_Fra.DST], to_length)) if _Fra.DST in found else None
+    suppress = _u32(found.get(_Fra.SUPPRESS_PREFIXLEN, _U32.pack(_ALL_COUNT)))
+    plain = action == ACTION_TO_TABLE and not tos and _PLAIN.issuperset(found)
     return Rule(
         body=body,
         version=4 if family == AF_INET else 6,
@@ -147,6 +151,8 @@ def decode_rule(body: bytes) -> Rule | None:
         source=source,
         table=_u32(found[_Fra.TABLE]) if _Fra.TABLE in found else table,
         plain=plain,
+        destination=destination,
+        suppress=None if suppress == _ALL_COUNT else suppress,
     )
 
 
@@ -202,13 +208,25 @@ def make_route(
     return Route(body, table, destination, metric, hops, kind, source=source, path_metrics=path_metrics)
 
 
-def make_rule(priority: int, source: Address, table: int) -> Rule:
-    """`PRIORITY: from SOURCE lookup TABLE`."""
-    version = source.version
-    body = _ROUTE.pack(_FAMILY[version], 0, source.max_prefixlen, 0, _table_byte(table), 0, 0, ACTION_TO_TABLE, 0)
-    body += attribute(_Fra.SRC, source.packed) + attribute(_Fra.TABLE, _U32.pack(table))
-    body += attribute(_Fra.PRIORITY, _U32.pack(priority))
-    return Rule(body, version, priority, ip_network(source), table)
+def make_rule(
+    priority: int,
+    source: Address | Network | None,
+    table: int,
+    destination: Network | None = None,
+    suppress: int | None = None,
+) -> Rule:
+    """`PRIORITY: from SOURCE to DESTINATION lookup TABLE suppress_prefixlength SUPPRESS`; one of the ends at least."""
+    origin = None if source is None else ip_network(source)
+    one = origin or destination
+    assert one is not None, "a rule for everything is nobody's"
+    lengths = [network.prefixlen if network else 0 for network in (destination, origin)]
+    body = _ROUTE.pack(_FAMILY[one.version], *lengths, 0, _table_byte(table), 0, 0, ACTION_TO_TABLE, 0)
+    for kind, network in ((_Fra.DST, destination), (_Fra.SRC, origin)):
+        body += attribute(kind, network.network_address.packed) if network else b""
+    body += attribute(_Fra.TABLE, _U32.pack(table)) + attribute(_Fra.PRIORITY, _U32.pack(priority))
+    if suppress is not None:
+        body += attribute(_Fra.SUPPRESS_PREFIXLEN, _U32.pack(suppress))
+    return Rule(body, one.version, priority, origin, table, destination=destination, suppress=suppress)
 
 
 def make_address(index: int, address: Address) -> bytes:

@@ -14,6 +14,7 @@ from lispfast.cli import check, database, forwarding_table, map_cache, parts, si
 from lispfast.cli.exits import Exit
 from lispfast.manage.client import ControlError, ask, ask_in_parts
 from lispfast.manage.paths import control_socket
+from lispfast.model.errors import WireError
 
 Run = Callable[[argparse.Namespace], Exit]
 View = dict[str, Any]  # decoded JSON: what a noun's keys hold is documented where the daemon makes it
@@ -60,6 +61,23 @@ def _check(options: argparse.Namespace) -> Exit:
     return Exit.OK if answer.end["same"] else Exit.FAULT
 
 
+def _decode(options: argparse.Namespace) -> Exit:
+    # Imported only here: the other nouns need no codec.
+    from lispfast.cli import decode
+
+    try:
+        text = " ".join(options.digits) if options.digits else sys.stdin.read(decode.MAX_TEXT + 1)
+        view = decode.message(text)
+    except (decode.BadInputError, UnicodeDecodeError) as error:
+        print(f"lispctl: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except WireError as error:
+        print(f"lispctl: cannot be decoded: {error}", file=sys.stderr)
+        return Exit.FAULT
+    print(json.dumps(view, indent=2) if options.json else decode.render(view).rstrip("\n"), flush=True)
+    return Exit.OK
+
+
 def _print(texts: Iterable[str]) -> None:
     for text in texts:
         sys.stdout.write(text)
@@ -77,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
         command = _command(nouns, noun, summary, f"Shows {summary}.", _map_cache if noun == "map-cache" else _show)
         if noun == "map-cache":
             command.add_argument("--table", action="store_true", help="what the data plane has, as its workers see it")
+    summary = "a control message given as hexadecimal digits, without a daemon"
+    description = "Shows a control message field by field: the UDP payload of port 4342 as hexadecimal digits."
+    command = _command(nouns, "decode", summary, description, _decode)
+    command.add_argument("digits", nargs="*", metavar="HEX", help="the digits; without any, standard input has them")
     summary = "whether the data plane has what the map-cache and policy say"
     _command(nouns, "check", summary, f"Tells {summary}; names every difference, and exits with 1 then.", _check)
     return parser

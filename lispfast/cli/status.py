@@ -14,11 +14,11 @@ INTERFACES = ("Interface", "Link", "MTU", "IPv4", "IPv6")
 def render(view: dict[str, Any]) -> str:
     """The state as a page of a few lines."""
     head = f"lispd-fast {view['version']}, {view['mode']}, process {view['pid']}, up {duration(view['uptime'])}\n"
-    body = _mobile_node(view) if view["mode"] == "MN" else _map_server(view)
+    body = _map_server(view) if view["mode"] == "MS" else _node(view)
     return head + body + _waits(view) + _drops("Control datagrams ignored", view["drops"])
 
 
-def _mobile_node(view: dict[str, Any]) -> str:
+def _node(view: dict[str, Any]) -> str:
     registrations = [
         (
             entry["map_server"],

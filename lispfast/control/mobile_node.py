@@ -1,4 +1,7 @@
-"""The mobile node: an ITR and ETR for its own EIDs, put together from its machines.
+"""The mobile node and the xTR: an ITR and ETR for EID-prefixes of ours, put together from its machines.
+
+To the protocol a mobile node is a site of one host. What differs is the host's business: which packets the kernel hands
+to the tunnel, and whether an EID is an address of its interface.
 
 This file only carries facts from one machine to the next. On a change of network the order of effects is the order of
 importance: packets leave the new way, then the Map-Servers hear of it, then the peers.
@@ -28,6 +31,7 @@ from lispfast.control.responder import Responder
 from lispfast.control.role import NonceSource
 from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
+from lispfast.control.visited_sites import VisitedSites
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.forwarding import HeaderHint, Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction, Unreachable
 from lispfast.model.mapping import Action, Locator
@@ -38,7 +42,7 @@ from lispfast.model.units import Seconds
 
 
 class MobileNode:
-    """Implements `role.Role` for `operating-mode = MN`.
+    """Implements `role.Role` for `operating-mode = MN` and `xTR`.
 
     `nonces` gives unpredictable 64-bit numbers, `first_register_nonce` is above every one ever used in a Map-Register.
     """
@@ -61,6 +65,7 @@ class MobileNode:
         self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
         self.hints = HeaderHints(settings, self.cache, (self.prober, self.resolver), nonces, self.outbox)
+        self.visited = VisitedSites(settings.rloc_lookup, self.cache, self.resolver, self.outbox)
         self.exchange = Exchange(self)
         self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}
@@ -72,6 +77,7 @@ class MobileNode:
         self.started = now
         self.registrar.start(now)
         self.outbox.commit(Transaction(local=local_prefixes(self.settings)))
+        self.visited.start(now)
         self.table.touch_all()
         self.prober.handle_cache(now)
         self.hints.handle_cache(now)
@@ -91,6 +97,7 @@ class MobileNode:
         if self.position == old:
             return
         move = compare(old, self.position)
+        self.visited.handle_position(self.position)
         self.outbox.commit(Transaction(sources=move.sources))
         self._tell_of(old, move)
         if move.outlook:
@@ -112,6 +119,7 @@ class MobileNode:
         """Note which prefixes are in use, and who sends to us."""
         self.table.handle_traffic(traffic)
         self.cache.handle_traffic(traffic, now)
+        self.visited.handle_traffic(traffic, now)
         self.solicitor.handle_traffic(traffic, now)
         self.hints.handle_traffic(traffic, now)
 
@@ -207,16 +215,19 @@ class MobileNode:
         form = self.settings.forwarding.encapsulation
         down = self.prober.down | self.hints.down
         proxies, path_mtus = self.settings.proxy_etrs, self.path_mtus.known
-        return Outlook(self.position, proxies, down, path_mtus, form, self.hints.fields)
+        native, sites = self.settings.native_forward, self.visited.sites
+        return Outlook(self.position, proxies, down, path_mtus, form, self.hints.fields, native, sites)
 
     def _touch_paths(self, rlocs: list[Address]) -> None:
         for rloc in rlocs:
             self.table.touch_rloc(rloc)
+            self.table.touch(self.visited.through(rloc))
 
     def changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
         """The map-cache's entries of these prefixes are others now."""
         if prefixes:
             self.table.touch(prefixes)
+            self.table.touch(self.visited.handle_cache(prefixes, now))
             self.prober.handle_cache(now)
             self.hints.handle_cache(now)
 

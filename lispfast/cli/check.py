@@ -39,7 +39,14 @@ def _text(view: dict[str, Any]) -> str:
         return f"{view['address']} on interface {view['ifindex']}"
     locators = ", ".join(
         f"{one['address']} slot {one['slot']} {one['priority']}/{one['weight']} {one['encapsulation']} "
-        f"port {one['port']} MTU {one['mtu']} header {one['header']}"
+        f"port {one['port']} MTU {one['mtu']} header {one['header']}{_inside(one)}"
         for one in view["locators"]
     )
     return f"{action(view)} to {locators}" if locators else action(view)
+
+
+def _inside(locator: dict[str, Any]) -> str:
+    tunnel = locator.get("inside")
+    if tunnel is None:
+        return ""
+    return f" with {tunnel['address']} slot {tunnel['slot']} port {tunnel['port']} header {tunnel['header']} inside"

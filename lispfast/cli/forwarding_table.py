@@ -31,7 +31,7 @@ def _entry(entry: dict[str, Any]) -> str:
     used = "never used" if entry["idle"] is None else f"used {duration(entry['idle'])} ago"
     rows = [
         (
-            locator["address"],
+            _way(locator),
             locator["source"],
             f"{locator['priority']}/{locator['weight']}",
             locator["mtu"],
@@ -40,3 +40,9 @@ def _entry(entry: dict[str, Any]) -> str:
         for locator in entry["locators"]
     ]
     return f"{entry['eid_prefix']}, {action(entry)}, {used}\n" + table(HEADER, rows, "  ") + packets(entry)
+
+
+def _way(locator: dict[str, Any]) -> str:
+    """The RLOC; where that is an EID of a visited site, the RLOC of the site too."""
+    inside = locator.get("inside")
+    return str(locator["address"]) if inside is None else f"{inside['address']} by {locator['address']}"

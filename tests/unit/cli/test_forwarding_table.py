@@ -12,7 +12,19 @@ from lispfast.cli import ctl
 from lispfast.cli.exits import Exit
 from lispfast.manage.client import ControlError
 from lispfast.model.addresses import Eid
-from lispfast.model.forwarding import Drop, Native, PrefixTraffic, Reject, RejectCode, Resolve, SourceRloc
+from lispfast.model.forwarding import (
+    Drop,
+    Encapsulate,
+    ForwardingLocator,
+    InnerTunnel,
+    LocalPrefix,
+    Native,
+    PrefixTraffic,
+    Reject,
+    RejectCode,
+    Resolve,
+    SourceRloc,
+)
 from lispfast.model.units import Seconds
 from lispfast.runtime.inspection import Inspector
 from tests.unit.runtime.table_twin import Both, prefix, toward
@@ -86,6 +98,29 @@ def test_the_table_as_json_is_one_object_with_an_entry_a_line(both: Both, capsys
     assert [entry["action"] for entry in view["entries"]] == ["drop"] * 600
 
 
+def through_a_visited_site(header: str) -> Encapsulate:
+    """To a mobile node whose RLOC is an EID of the site that it visits."""
+    tunnel = InnerTunnel(ip_address("203.0.113.9"), 0, bytes.fromhex(header))
+    return Encapsulate((ForwardingLocator(ip_address("192.0.2.77"), 0, bytes(8), inside=tunnel),))
+
+
+def test_an_rloc_inside_of_a_visited_site_is_shown_with_the_way_to_it(
+    both: Both, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both.put("10.0.0.2/32", through_a_visited_site("0800000000000700"))
+    assert ctl.main(["map-cache", "--table"]) == Exit.OK
+    assert "\n  203.0.113.9 by 192.0.2.77  198.51.100.10  1/100 " in capsys.readouterr().out
+
+
+def test_a_difference_inside_of_a_visited_site_is_named(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    both.table.put(both.put("10.0.0.2/32", through_a_visited_site("00" * 8)), through_a_visited_site("08" + "00" * 7))
+    assert ctl.main(["check"]) == Exit.FAULT
+    text = capsys.readouterr().out
+    way = "with 203.0.113.9 slot 0 port 4341 header"
+    assert f"{way} 0000000000000000 inside\n  found:" in text
+    assert f"{way} 0800000000000000 inside\n" in text
+
+
 def test_no_difference_is_status_0(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
     fill(both)
     assert ctl.main(["check"]) == Exit.OK
@@ -101,7 +136,7 @@ def test_each_difference_is_named_and_status_1(both: Both, capsys: pytest.Captur
     both.table.withdraw(prefix("0.0.0.0/0"))
     both.table.put(prefix("10.0.0.2/32"), toward("192.0.2.77"))
     both.table.put(prefix("10.3.0.0/16"), Native())
-    both.table.eids = (Eid(ip_address("10.0.0.1")), Eid(ip_address("10.0.0.9")))
+    both.table.eids = tuple(LocalPrefix(Eid(ip_address(text)).prefix) for text in ("10.0.0.1", "10.0.0.9"))
     both.table.slots = (SourceRloc(0, ip_address("198.51.100.10"), 4),)
     assert ctl.main(["check"]) == Exit.FAULT == 1
     assert (

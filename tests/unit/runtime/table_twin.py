@@ -92,7 +92,8 @@ class Both:
 
     def __init__(self) -> None:
         self.table, self.wants = TableTwin(), Wants()
-        self.table.eids = self.wants.eids = (Eid(ip_address("10.0.0.1")), Eid(ip_address("fd00::1"), InstanceId(7)))
+        own = (Eid(ip_address("10.0.0.1")), Eid(ip_address("fd00::1"), InstanceId(7)))
+        self.table.eids = self.wants.eids = tuple(LocalPrefix(eid.prefix) for eid in own)
         self.table.slots = self.wants.slots = (SourceRloc(0, ip_address("198.51.100.10"), 3),)
 
     def put(self, text: str, verdict: Verdict, iid: int = 0) -> EidPrefix:

@@ -36,6 +36,7 @@ from lispfast.runtime.inspection import WALKS, Inspector
 from lispfast.runtime.namespace import hold_namespace
 from lispfast.runtime.privilege import (
     allow_descriptors,
+    keep_net_raw,
     raise_priority,
     require_net_admin,
     require_tun_device,
@@ -48,6 +49,7 @@ from lispfast.runtime.tun import choose_workers
 
 JOURNAL = "journal.json"
 NUMBERS = "numbers.json"
+KINDS = {Mode.MN: "mobile node", Mode.XTR: "xTR", Mode.MS: "Map-Server"}
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -86,6 +88,7 @@ class Daemon:
                 # Before the state directory: who may not make that one either is not to be told to name another.
                 require_net_admin()
                 require_tun_device()
+                keep_net_raw(self._settings.native_forward)
             state = make_directory(state_directory(self._settings.state_dir))
             if auth.STANDARD_LIBRARY_ONLY:
                 _warn_sentence("the package cryptography is missing: the standard library computes the MACs")
@@ -134,7 +137,13 @@ class Daemon:
             stack.callback(os.close, queue)
         vxlan = Encapsulation.VXLAN_GPE in self._settings.encapsulations
         vxlan_port = Encapsulation.VXLAN_GPE.port if vxlan else 0
-        dataplane = open_tun_dataplane(queues, vxlan_port=vxlan_port, forwarding=forwarding)
+        dataplane = open_tun_dataplane(
+            queues,
+            vxlan_port=vxlan_port,
+            forwarding=forwarding,
+            hints=self._settings.header_hints.any,
+            native=self._settings.native_forward,
+        )
         stack.callback(dataplane.stop)
         return dataplane
 
@@ -166,7 +175,7 @@ class Daemon:
         dataplane: DataPlane | None,
         inspector: Inspector | None,
     ) -> None:
-        kind = "mobile node" if dataplane is not None else "Map-Server"
+        kind = KINDS[self._settings.mode]
 
         def answer(noun: str) -> dict[str, object] | Walk:
             if noun in WALKS:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from lispfast.model.errors import PrivilegeError
-from lispfast.runtime.privilege import allow_descriptors, require_net_admin, require_tun_device, tun_device_error
+from lispfast.runtime.privilege import (
+    allow_descriptors,
+    keep_net_raw,
+    require_net_admin,
+    require_tun_device,
+    tun_device_error,
+)
 
 
 @pytest.mark.parametrize("capabilities", ["0000000000000000", "ffffffffffffefff"])
@@ -58,3 +64,32 @@ def test_priority_is_raised_in_a_session_of_our_own_alone(tmp_path: Path, own_se
     command = [sys.executable, "-c", program, str(autogroup)]
     subprocess.run(command, check=True, timeout=30, start_new_session=own_session)
     assert autogroup.read_text() == written
+
+
+@pytest.mark.parametrize("capabilities", ["0000000000001000", "ffffffffffffdfff"])
+def test_native_forward_without_net_raw(tmp_path: Path, capabilities: str) -> None:
+    status = tmp_path / "status"
+    status.write_text(f"CapPrm:\tffffffffffffffff\nCapEff:\t{capabilities}\n")
+    with pytest.raises(PrivilegeError, match=r"CAP_NET_RAW is missing, .*native-forward = off"):
+        keep_net_raw(True, status)
+    keep_net_raw(False, status)
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_net_raw_is_kept_for_native_forward_alone(needed: bool) -> None:
+    before = capabilities_of("/proc/self/status")
+    program = "import sys; from lispfast.runtime.privilege import keep_net_raw as k; "
+    program += "k(sys.argv[1] == 'True'); print(open('/proc/thread-self/status').read())"
+    done = subprocess.run([sys.executable, "-c", program, str(needed)], capture_output=True, text=True, timeout=30)
+    if not before["CapEff"] >> 13 & 1:
+        pytest.skip("this process has no CAP_NET_RAW to give away")
+    after = capabilities_of(done.stdout)
+    raw = 0 if needed else 1 << 13
+    assert after["CapEff"] == before["CapEff"] & ~raw
+    assert after["CapPrm"] == before["CapPrm"] & ~raw
+
+
+def capabilities_of(status: str) -> dict[str, int]:
+    text = Path(status).read_text() if status.startswith("/proc") else status
+    lines = (line.split(":") for line in text.splitlines() if line.startswith("Cap"))
+    return {name: int(value, 16) for name, value in lines}

@@ -1,7 +1,7 @@
 """The control messages of a mobile node or xTR: which machine each is for, and what one machine's answer tells another.
 
 A Map-Reply is an answer to the resolver or, with the P-bit, to the prober; a Map-Request asks us or, with the S-bit,
-solicits; a Map-Notify answers the registrar.
+solicits; a Map-Notify answers the registrar, or is published to the subscriber.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lispfast.control.effects import Datagram
 from lispfast.control.map_cache import Origin
 from lispfast.control.map_replies import believable, settles
+from lispfast.control.map_requests import prefix_named
 from lispfast.control.responder import Asked
 from lispfast.model.addresses import CONTROL_PORT
 from lispfast.model.errors import WireError
@@ -45,8 +46,7 @@ class Exchange:
             case MapReply():
                 self._on_reply(message, datagram, now)
             case MapNotify():
-                if self._node.registrar.handle_notify(message, datagram, now):
-                    self._node.solicitor.handle_notified(self._node.registrar.complete, now)
+                self._on_notify(message, datagram, now)
             case _:
                 self._node.outbox.drop(ControlReason.NOT_FOR_ROLE)
 
@@ -82,7 +82,11 @@ class Exchange:
         mappings = believable(checked, asked, self._node.position, self._node.outbox) if checked else ()
         if not mappings:
             return
+        accepted = self._node.subscriber.handle_reply(asked, reply.nonce, mappings, now)
         answered = self._node.resolver.answered(reply.nonce, now)
+        if not accepted:  # a subscription is refused: the mapping is asked for alone
+            self._node.resolver.refresh(asked, now)
+            return
         self._node.changed(self._node.cache.learn(mappings, asked, now), now)
         self._node.hints.handle_reply(tuple(m for m in mappings if m.authoritative), reply.echo_nonce)
         for mapping in mappings:
@@ -95,6 +99,30 @@ class Exchange:
             locators=",".join(str(locator.address) for mapping in mappings for locator in mapping.locators),
             rtt_us=round(answered.rtt * 1_000_000),
         )
+
+    def _on_notify(self, message: MapNotify, datagram: Datagram, now: Seconds) -> None:
+        """The answer to a Map-Register, or one to a question that subscribed, or a publication.
+
+        RFC 9437 section 6 tells the last two by their EID, which is not ours.
+        """
+        node = self._node
+        eids = [prefix_named(record.eid, record.mask_len) for record in message.records]
+        ours = any(eid is not None and node.position.mapping(eid) is not None for eid in eids)
+        if ours or not node.subscriber.enabled or node.registrar.outstanding(message.nonce):
+            if node.registrar.handle_notify(message, datagram, now):
+                node.solicitor.handle_notified(node.registrar.complete, now)
+            return
+        published = node.subscriber.handle_notify(message, datagram, node.resolver.match(message.nonce), now)
+        if published is None:
+            return
+        if published.confirms:
+            node.resolver.answered(message.nonce, now)
+        node.changed(node.cache.learn(published.learn, published.asked, now), now)
+        for mapping in published.learn:
+            if settles(mapping):
+                node.resolver.covered(mapping.prefix, now)
+        if published.lost and node.cache.in_use(published.asked, now):
+            node.resolver.refresh(published.asked, now)
 
     def _on_probe_reply(self, reply: MapReply, now: Seconds) -> None:
         """A probe's answer is no mapping; where it names other RLOCs than the cache, the mapping system is asked."""

@@ -1,4 +1,4 @@
-"""The three kinds of Map-Request that a mobile node sends, and whose they are (RFC 9301 sections 5.2, 5.3, 6.1)."""
+"""The kinds of Map-Request that a mobile node sends, and whose they are (RFC 9301 sections 5.2, 5.3, 6.1, RFC 9437)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,32 @@ from lispfast.model.errors import WireError
 from lispfast.model.units import Nonce
 from lispfast.wire.addresses import InstanceAddress, WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.lisp_sec import RequestAuthentication
-from lispfast.wire.map_request import MapRequest, RequestRecord
+from lispfast.wire.map_request import NOTIFICATION_BIT, MapRequest, RequestRecord
 from lispfast.wire.records import eid_prefix, wire_eid
 
 
 def question(
-    asked: EidPrefix, source_eid: WireAddress, rlocs: tuple[Address, ...], nonce: Nonce, *, smr_invoked: bool = False
+    asked: EidPrefix,
+    source_eid: WireAddress,
+    rlocs: tuple[Address, ...],
+    nonce: Nonce,
+    *,
+    smr_invoked: bool = False,
+    subscriber: XtrIdentity | None = None,
 ) -> MapRequest:
-    """Asks the mapping system for a prefix; `source_eid` None for a prefix that is cached already."""
-    return MapRequest(nonce, source_eid, rlocs, (_record(asked),), smr_invoked=smr_invoked)
+    """Asks the mapping system for a prefix; `source_eid` None for a prefix that is cached already.
+
+    `subscriber` wants to be notified of its changes (RFC 9437 section 5).
+    """
+    record = _record(asked) if subscriber is None else _subscription(asked)
+    return MapRequest(nonce, source_eid, rlocs, (record,), smr_invoked=smr_invoked, identity=subscriber)
+
+
+def unsubscription(subscribed: EidPrefix, nonce: Nonce, subscriber: XtrIdentity) -> MapRequest:
+    """Ends a subscription: N-bit, and no ITR-RLOC but AFI 0 (RFC 9437 section 5)."""
+    return MapRequest(nonce, None, (None,), (_subscription(subscribed),), identity=subscriber)
 
 
 def encapsulated(
@@ -66,3 +82,7 @@ def prefix_named(address: WireAddress, mask_len: int) -> EidPrefix | None:
 
 def _record(prefix: EidPrefix) -> RequestRecord:
     return RequestRecord(wire_eid(prefix), prefix.length)
+
+
+def _subscription(prefix: EidPrefix) -> RequestRecord:
+    return RequestRecord(wire_eid(prefix), prefix.length, NOTIFICATION_BIT)

@@ -7,7 +7,8 @@ A Map-Request comes inside an Encapsulated Control Message or, by way of toleran
     RLOC-probe                                        dropped (5.3)
     without an ITR-RLOC that we can send to           dropped (5.3)
     protected, and its one-time key cannot be had     dropped (RFC 9303 section 6.5)
-    any other, for each of its records                Map-Reply or forwarding, as mapping_system has it, and what
+    any other, for each of its records                Map-Reply, Map-Notify where it subscribes (publisher has which)
+                                                      or forwarding, as mapping_system has it, and what
                                                       lisp_sec_answers adds where it is protected
 """
 
@@ -20,13 +21,15 @@ from lispfast.control.lisp_sec import UnwrapError
 from lispfast.control.lisp_sec_answers import RequestOpener, RequestProtection, signers, unprotected
 from lispfast.control.mapping_system import Answer, Forward, MappingSystem, Reply
 from lispfast.control.outbox import Outbox
+from lispfast.control.publisher import Publisher
 from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.registrations import Registration
+from lispfast.control.subscriptions import Wish
 from lispfast.model.addresses import CONTROL_PORT, DATA_PORT, Address, EidPrefix, Endpoint
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import LispSec
+from lispfast.model.settings import LispSec, PubSub
 from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.addresses import WireAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
@@ -50,6 +53,7 @@ REPLY_INTERVAL = Seconds(3.0)  # section 5.4, here for each destination RLOC and
 REPLY_BURST = 5
 DESTINATION_INTERVAL = Seconds(0.01)
 DESTINATION_BURST = 200
+NOTIFY_ROOM = 60  # bytes that a Map-Notify has and a Map-Reply has not: a MAC of 32, its header, xTR-ID and Site-ID
 REFUSAL_INTERVAL = Seconds(10.0)  # of each reason, over all sources, as an address is easily made up
 REFUSAL_BURST = 3
 
@@ -76,14 +80,22 @@ class _Question:
     itr: Endpoint
     arrival: Arrival
     protection: RequestProtection | None
+    wish: Wish | None = None
 
 
 class MapResolver:
     """The Map-Request side of a Map-Server and Map-Resolver."""
 
-    def __init__(self, system: MappingSystem, outbox: Outbox, lisp_sec: LispSec | None = None) -> None:
+    def __init__(
+        self,
+        system: MappingSystem,
+        outbox: Outbox,
+        lisp_sec: LispSec | None = None,
+        publisher: Publisher | None = None,
+    ) -> None:
         self._system = system
         self._outbox = outbox
+        self._publisher = publisher or Publisher(PubSub(), system, outbox)
         self._opener = RequestOpener(lisp_sec or LispSec())
         self._refusals = RateLimiter(REFUSAL_INTERVAL, REFUSAL_BURST)
         self._per_question = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
@@ -105,9 +117,12 @@ class MapResolver:
             return self._outbox.drop(ControlReason.PROBE_VIA_SYSTEM)
         if arrival.source.port in (0, DATA_PORT):
             return self._outbox.drop(ControlReason.WRONG_PORT)
-        itr = self._choose_itr(request.itr_rlocs, arrival.datagram)
-        if itr is None:
-            return self._outbox.drop(ControlReason.NO_ITR_RLOC)
+        itrs = self._itrs(request.itr_rlocs, arrival.datagram)
+        if not itrs:
+            ends = request.itr_rlocs == (None,)
+            if not ends or not self._publisher.handle_end(request, arrival.datagram, arrival.source.port, now):
+                self._outbox.drop(ControlReason.NO_ITR_RLOC)
+            return None
         if not request.records:
             return self._outbox.drop(ControlReason.MALFORMED)
         try:
@@ -121,8 +136,9 @@ class MapResolver:
             except WireError:
                 self._outbox.drop(ControlReason.MALFORMED)
                 continue
-            to = Endpoint(itr, arrival.source.port)
-            self._answer(_Question(asked, request.nonce, to, arrival, protection), forwarded, now)
+            to = Endpoint(itrs[0], arrival.source.port)
+            wish = self._publisher.wish(request, record, asked, itrs, arrival.datagram, arrival.source.port)
+            self._answer(_Question(asked, request.nonce, to, arrival, protection, wish), forwarded, now)
         return None
 
     def _answer(self, question: _Question, forwarded: set[Address], now: Seconds) -> None:
@@ -131,7 +147,9 @@ class MapResolver:
         answer: Answer = self._system.answer(question.asked, lambda mappings: _fits(mappings, question))
         match answer:
             case Reply(mappings):
-                return self._reply(mappings, question, now)
+                if question.wish is None or not self._publisher.subscribe(question.wish, mappings, now):
+                    self._reply(mappings, question, now)
+                return None
             case Forward(registration):
                 return self._forward(registration, question, forwarded, now)
 
@@ -190,13 +208,13 @@ class MapResolver:
             fields = {"from": str(arrival.datagram.source), "reason": reason.value}
             self._outbox.event("map-request-refused", "warning", **fields)
 
-    def _choose_itr(self, rlocs: tuple[WireAddress, ...], datagram: Datagram) -> Address | None:
-        """The ITR-RLOC with the best-proven path: the sender itself, then the family it used, then another of ours."""
+    def _itrs(self, rlocs: tuple[WireAddress, ...], datagram: Datagram) -> tuple[Address, ...]:
+        """The ITR-RLOCs, the best-proven path first: the sender itself, then its family, then another of ours."""
         addresses = [rloc for rloc in rlocs if isinstance(rloc, Address)]
         usable = [rloc for rloc in addresses if rloc.version in self._versions and _addressable(rloc, datagram)]
         version = datagram.source.address.version
         usable.sort(key=lambda rloc: (rloc != datagram.source.address, rloc.version != version))
-        return usable[0] if usable else None
+        return tuple(usable)
 
     def _choose_etr(self, mapping: Mapping, registerer: Address, datagram: Datagram) -> Address | None:
         """The address that last registered where it is a usable locator, else the best locator, else that address.
@@ -228,7 +246,8 @@ def _map_reply(mappings: tuple[Mapping, ...], question: _Question, *, cant_sign:
 
 
 def _fits(mappings: tuple[Mapping, ...], question: _Question) -> bool:
-    return len(_map_reply(mappings, question)) <= MAX_PAYLOAD[question.itr.address.version]
+    room = MAX_PAYLOAD[question.itr.address.version] - (NOTIFY_ROOM if question.wish else 0)
+    return len(_map_reply(mappings, question)) <= room
 
 
 def _send(payload: bytes, destination: Endpoint, datagram: Datagram) -> Send:

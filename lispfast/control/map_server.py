@@ -3,7 +3,8 @@
 A datagram of port 4342 finds its way by its message:
 
     message                                    goes to
-    Map-Register                               register_intake, which fills the registrations
+    Map-Register                               register_intake, which fills the registrations; then publisher
+    Map-Notify-Ack                             publisher
     Map-Request, plain or in an ECM            map_resolver, which reads them
     an ECM with anything else inside           dropped
     an ECM that a Map-Server meant for ETRs    dropped: else two Map-Servers could play it to and fro
@@ -16,9 +17,11 @@ from collections.abc import Mapping
 
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
 from lispfast.control.intake import Intake
+from lispfast.control.machine import earliest
 from lispfast.control.map_resolver import Arrival, MapResolver
 from lispfast.control.mapping_system import MappingSystem
 from lispfast.control.outbox import Outbox
+from lispfast.control.publisher import Publisher
 from lispfast.control.register_intake import RegisterIntake
 from lispfast.control.registrations import Change, Registration, Registrations
 from lispfast.control.replay import ReplayGuard
@@ -32,6 +35,7 @@ from lispfast.model.settings import Settings, Site
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.map_notify import MapNotifyAck
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_request import MapRequest
 
@@ -52,7 +56,8 @@ class MapServer:
         self._sites = SiteTable(settings.sites)
         self._registrations = Registrations()
         system = MappingSystem(self._sites, self._registrations, settings.static_registrations)
-        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec)
+        self._publisher = Publisher(settings.pubsub, system, self._outbox)
+        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec, self._publisher)
         self._intake = Intake(self._outbox)
         self._registers = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
 
@@ -70,7 +75,10 @@ class MapServer:
             case None:
                 return None
             case MapRegister():
-                return self._registers.handle_register(message, datagram, now)
+                self._registers.handle_register(message, datagram, now)
+                return self._publisher.handle_changes(self._registrations.take_changes(), now)
+            case MapNotifyAck():
+                return self._publisher.handle_acknowledgement(message, datagram, now)
             case MapRequest():
                 return self._resolver.handle_request(message, Arrival(datagram, datagram.source), now)
             case EncapsulatedControl():
@@ -90,13 +98,15 @@ class MapServer:
         """No data plane, no traffic."""
 
     def handle_timeout(self, now: Seconds) -> None:
-        """A registration may have timed out."""
+        """A registration may have timed out, or a Map-Notify has to be sent."""
         self._expire(now)
+        self._publisher.handle_timeout(now)
 
     def poll_timeout(self) -> Timeout | None:
-        """When the next registration times out."""
+        """When the next registration times out or the next Map-Notify is to be sent."""
         at = self._registrations.next_expiry()
-        return None if at is None else Timeout(at, EXPIRY_SLACK, "a registration times out")
+        expiry = None if at is None else Timeout(at, EXPIRY_SLACK, "a registration times out")
+        return earliest((expiry, self._publisher.next_timeout()))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; taking empties the list."""
@@ -142,6 +152,7 @@ class MapServer:
         for prefix, change in self._registrations.expire(now):
             if change is Change.GONE:
                 self._outbox.event("registration-expired", eid_prefix=str(prefix))
+        self._publisher.handle_changes(self._registrations.take_changes(), now)
 
     def _view_status(self, now: Seconds) -> dict[str, object]:
         timeout = self.poll_timeout()

@@ -79,6 +79,18 @@ class MappingSystem:
         mapping = known.mapping if isinstance(known, Registration) else known
         return Reply(self._filled_out(_as_proxy(mapping), eid, fits))
 
+    def published(self, prefix: EidPrefix, subscribed: EidPrefix) -> Mapping:
+        """What a subscriber of `subscribed` is told of `prefix`, which lies in it (RFC 9437 section 6).
+
+        TTL 0 where it is not registered any more. A part of an EID-prefix has the locators of the whole.
+        """
+        known = self._best(prefix)
+        if known is not None:
+            mapping = _of_registration(known) if isinstance(known, Registration) else known
+            if mapping.prefix == prefix or prefix == subscribed:
+                return replace(_as_proxy(mapping), prefix=prefix)
+        return Mapping(prefix, (), Minutes(0))
+
     def _best(self, prefix: EidPrefix) -> Mapping | Registration | None:
         static = self._static.cover(prefix)
         dynamic = self._registrations.prefixes.cover(prefix)

@@ -31,6 +31,7 @@ from lispfast.control.responder import Responder
 from lispfast.control.role import NonceSource
 from lispfast.control.smr_responder import SmrResponder
 from lispfast.control.solicitor import Solicitor
+from lispfast.control.subscriber import Subscriber
 from lispfast.control.visited_sites import VisitedSites
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.forwarding import HeaderHint, Miss, NoSegmentation, PathMtu, Punt, Traffic, Transaction, Unreachable
@@ -56,7 +57,8 @@ class MobileNode:
         self.cache = MapCache(settings.static_map_cache, settings.map_cache_size, nonces)
         self.table = ForwardingTable(settings, self.cache, self.outbox)
         self.registrar = Registrar(settings, RegisterNonce(first_register_nonce, self.outbox), self.outbox)
-        self.resolver = Resolver(settings, nonces, self.outbox)
+        self.subscriber = Subscriber(settings, first_register_nonce, nonces, self.outbox)
+        self.resolver = Resolver(settings, nonces, self.outbox, self.subscriber)
         mandates = MandateOpener(settings)
         self.responder = Responder(self.outbox, echoes=settings.header_hints.echo_nonce, mandates=mandates)
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
@@ -87,6 +89,7 @@ class MobileNode:
         """Withdraw the registrations; afterwards every fact is ignored."""
         self._running = False
         self.registrar.close(now)
+        self.subscriber.close(now)
 
     def handle_underlay(self, underlay: Underlay, now: Seconds) -> None:
         """Find out where we stand and, where that changed, do everything that a move asks for."""
@@ -112,7 +115,10 @@ class MobileNode:
         self.registrar.handle_position(self.position, now)
         if move.redirected:
             self.resolver.handle_position(self.position, now)
-        self.solicitor.handle_move(self.position, self._untold(), self.cache, self.outlook(), now)
+        self.subscriber.handle_position(self.position, lambda prefix: self.cache.idle(prefix, now), now)
+        self._renew_subscriptions(now)
+        subscribed = self.subscriber.subscribed
+        self.solicitor.handle_move(self.position, self._untold(), self.cache, self.outlook(), now, subscribed)
         self._flush(now)
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
@@ -157,6 +163,8 @@ class MobileNode:
         self._touch_paths(self.path_mtus.handle_timeout(now))
         for prefix in due.refresh:
             self.resolver.refresh(prefix, now)
+        self.subscriber.handle_timeout(now)
+        self._renew_subscriptions(now)
         self._flush(now)
 
     def handle_datagram(self, datagram: Datagram, now: Seconds) -> None:
@@ -173,7 +181,7 @@ class MobileNode:
         if not self._running:
             return None
         machines = (self.registrar, self.resolver, self.solicitor, self.prober, self.cache, self.path_mtus, self.hints)
-        return earliest(machine.next_timeout() for machine in machines)
+        return earliest(machine.next_timeout() for machine in (*machines, self.subscriber))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; taking empties the list."""
@@ -230,6 +238,11 @@ class MobileNode:
             self.table.touch(self.visited.handle_cache(prefixes, now))
             self.prober.handle_cache(now)
             self.hints.handle_cache(now)
+            self.subscriber.handle_cache(prefixes, lambda prefix: self.cache.get(prefix) is not None, now)
+
+    def _renew_subscriptions(self, now: Seconds) -> None:
+        for prefix in self.subscriber.take_renewals(now):
+            self.resolver.refresh(prefix, now)
 
     def _flush(self, now: Seconds) -> None:
         if self.prober.changed:

@@ -212,6 +212,10 @@ class Registration:
             return False
         return self._confirm(sent, now)
 
+    def sent(self, nonce: Nonce) -> bool:
+        """Whether one of the last Map-Registers had this nonce."""
+        return nonce in self._sent
+
     def close(self, now: Seconds) -> None:
         """Leave in good order."""
         if self.state is not State.CLOSED:
@@ -364,6 +368,10 @@ class Registrar:
     def complete(self) -> bool:
         """Whether every Map-Server has confirmed where we are."""
         return all(registration.state in (State.REGISTERED, State.REFRESHING) for registration in self.registrations)
+
+    def outstanding(self, nonce: Nonce) -> bool:
+        """Whether a Map-Register of ours had this nonce not long ago."""
+        return any(registration.sent(nonce) for registration in self.registrations)
 
     def start(self, now: Seconds) -> None:
         """From now on networks may come."""

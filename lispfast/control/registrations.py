@@ -120,6 +120,7 @@ class Registrations:
         self._by_prefix: PrefixMap[Registration] = PrefixMap()
         self._expiry: ExpiryQueue[tuple[EidPrefix, Registerer]] = ExpiryQueue()
         self._per_site: Counter[EidPrefix] = Counter()
+        self._changed: dict[EidPrefix, None] = {}
 
     def __len__(self) -> int:
         return len(self._by_prefix)
@@ -149,6 +150,11 @@ class Registrations:
         """A valid Map-Register withdrew the EID-prefix: its record TTL is 0."""
         return self._remove(prefix, registerer)
 
+    def take_changes(self) -> list[EidPrefix]:
+        """The EID-prefixes of which another thing is to be said than when this was asked last."""
+        changed, self._changed = list(self._changed), {}
+        return changed
+
     def next_expiry(self) -> Seconds | None:
         """When the next entry's time is up."""
         return self._expiry.next()
@@ -174,10 +180,13 @@ class Registrations:
             if before is None:
                 return Change.NOTHING
             self._by_prefix.remove(prefix)
+            self._changed[prefix] = None
             return Change.GONE
         self._per_site[after.site.prefix] += 1
         self._expiry.set((prefix, after.latest.registerer), after.latest.expires)
         self._by_prefix.put(prefix, after)
+        if before is None or (before.mapping, before.proxy_reply) != (after.mapping, after.proxy_reply):
+            self._changed[prefix] = None
         if before is None:
             return Change.NEW
         return Change.REFRESHED if after.mapping == before.mapping else Change.CHANGED

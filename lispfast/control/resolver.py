@@ -45,10 +45,12 @@ from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.control.request_pace import REQUEST_INTERVAL, RETRANSMITS_MAX, Purpose, RequestPace
 from lispfast.control.role import NonceSource
+from lispfast.control.subscriber import Subscriber
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.settings import Settings
 from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.addresses import WireAddress
+from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.records import wire_eid
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -155,12 +157,15 @@ class Unanswered:
 class Resolver:
     """The lookups of a node: `miss`, `refresh` and `solicit` ask, `answered` and `handle_timeout` tell the outcome."""
 
-    def __init__(self, settings: Settings, nonces: NonceSource, outbox: Outbox) -> None:
+    def __init__(
+        self, settings: Settings, nonces: NonceSource, outbox: Outbox, subscriber: Subscriber | None = None
+    ) -> None:
         self._resolvers = settings.map_resolvers
         self._tries = 1 + min(settings.map_request_retries, RETRANSMITS_MAX)
         self._database = settings.database
         self._nonces = nonces
         self._outbox = outbox
+        self._subscriber = subscriber
         self._position = Position()
         self._preferred = 0
         self._lookups: OrderedDict[EidPrefix, Lookup] = OrderedDict()
@@ -355,8 +360,8 @@ class Resolver:
         resolver = self._resolvers[chosen]
         source = self._position.control_source(resolver.version)
         assert source is not None, "chosen for it"
-        nonce = self._nonces()
         lookup.tries += 1
+        nonce, subscriber = self._subscription(lookup, now)
         lookup.again = False
         lookup.resolver = chosen
         lookup.sent[nonce] = now
@@ -366,13 +371,22 @@ class Resolver:
             del lookup.sent[oldest], self._by_nonce[oldest]
             self.protection.forget_one(oldest)
         solicited = lookup.purpose is Purpose.SOLICITED
-        request = question(lookup.asked, lookup.source_eid, self._position.rlocs, nonce, smr_invoked=solicited)
+        request = question(
+            lookup.asked, lookup.source_eid, self._position.rlocs, nonce, smr_invoked=solicited, subscriber=subscriber
+        )
         authentication = self.protection.protect(lookup.asked, nonce, resolver, now)
         packet = encapsulated(request, lookup.inner_source, lookup.asked, authentication)
         self._outbox.send(packet, source, resolver)
         self._timers.set(lookup.asked, Seconds(now + longer(REQUEST_INTERVAL, JITTER, self._nonces)))
         fields: dict[str, str | int] = {"eid_prefix": str(lookup.asked), "map_resolver": str(resolver)}
         self._outbox.event("map-request-sent", **fields, purpose=lookup.purpose.value, attempt=lookup.tries)
+
+    def _subscription(self, lookup: Lookup, now: Seconds) -> tuple[Nonce, XtrIdentity | None]:
+        """A nonce, and our IDs where the question subscribes too: not for an RLOC, which is an EID only at times."""
+        found = None
+        if self._subscriber is not None and lookup.purpose is not Purpose.LOCATE:
+            found = self._subscriber.subscription(lookup.asked, lookup.tries, self._tries, now)
+        return found or (self._nonces(), None)
 
     def _choose(self) -> int | None:
         """The preferred Map-Resolver, or the next one of a family that we have a way out of."""

@@ -35,11 +35,15 @@ nobody is to be told. An SMR has no answer, so one that is lost would leave its 
 probe or the TTL ends it: SMRs are repeated to those from whom nothing has come since. A Map-Request that we answered
 since the move proves that its sender knows; a data packet does so only where the old RLOCs are gone. An SMR to a peer
 that knows would do harm: it asks again, and its limit of one question a second delays what it asks after our next move.
+
+Where we are subscribed to a peer's mapping, its Map-Server has PubSub, so the peer is likely to be subscribed to ours
+and to hear of the move from there (RFC 9437). Nobody says so: the first telling spares it, the repetition does not,
+unless it has been heard since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -197,6 +201,7 @@ class Solicitor:
         self._outer_sources: dict[Address, tuple[Seconds, Seconds]] = {}
         self._changed: dict[EidPrefix, None] = {}
         self._targets: list[Target] = []
+        self._published: set[Target] = set()
         self._answered: set[_Message] = set()
         self._bound: Seconds | None = None
         self._told_at = Seconds(0)
@@ -210,9 +215,18 @@ class Solicitor:
         self._outer_sources = {address: (age, now) for address, age in traffic.outer_sources.items()}
 
     def handle_move(
-        self, position: Position, changed: tuple[EidPrefix, ...], cache: MapCache, outlook: Outlook, now: Seconds
+        self,
+        position: Position,
+        changed: tuple[EidPrefix, ...],
+        cache: MapCache,
+        outlook: Outlook,
+        now: Seconds,
+        subscribed: Callable[[EidPrefix], bool] = lambda cached: False,
     ) -> None:
-        """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last."""
+        """We stand elsewhere now; `changed` are our EID-prefixes whose locators are not what peers were told last.
+
+        `subscribed` says of a peer's EID-prefix that its Map-Server publishes it to us.
+        """
         if self.state is State.QUIET:
             self._told.clear()
         if self.state is not State.WAITING:  # of where we stood while we waited nobody was told
@@ -226,6 +240,7 @@ class Solicitor:
             fresh = targets(cache, outlook, sources, self._proxy_itrs, now)
             # Who was to be told of the last move and was not yet is still to be told, after the fresh ones.
             self._targets = list(dict.fromkeys(fresh + self._targets))[:MAX_TARGETS]
+            self._published = {target for target in self._targets if target.cached and subscribed(target.cached)}
             self._step(Fact.MOVED, now)
 
     def handle_answered(self, request: MapRequest, prefixes: tuple[EidPrefix, ...]) -> None:
@@ -273,7 +288,7 @@ class Solicitor:
                 self._deferred = ExpiryQueue()
             case Do.TELL:
                 self._told_at, self._repeats = now, 0
-                self._tell(now)
+                self._tell(now, self._published)
             case Do.REPEAT:
                 self._repeats += 1
                 self._targets = self._unheard()
@@ -281,6 +296,7 @@ class Solicitor:
             case Do.FORGET:
                 self._changed.clear()
                 self._targets.clear()
+                self._published.clear()
                 self._answered.clear()
         if self.state is State.TOLD:
             last = self._repeats == len(REPEATS)
@@ -319,13 +335,15 @@ class Solicitor:
                 if kin and message not in self._answered:
                     yield message
 
-    def _tell(self, now: Seconds) -> None:
-        """Send each message.
+    def _tell(self, now: Seconds, spared: Container[Target] = ()) -> None:
+        """Send each message but those to `spared` targets.
 
         All RLOCs of a peer get one nonce, by which it can tell that they are told one thing and ask only once.
         """
         nonces: dict[tuple[EidPrefix | Address, EidPrefix], Nonce] = {}
         for message in self._messages():
+            if message.target in spared:
+                continue
             said = (message.target.cached or message.target.rloc, message.changed)
             if said not in nonces:
                 nonces[said] = self._nonces()

@@ -59,7 +59,8 @@ class MapServer:
         self._publisher = Publisher(settings.pubsub, system, self._outbox)
         self._resolver = MapResolver(system, self._outbox, settings.lisp_sec, self._publisher)
         self._intake = Intake(self._outbox)
-        self._registers = RegisterIntake(self._sites, self._registrations, ReplayGuard(saved), self._outbox)
+        guard, versions = ReplayGuard(saved), settings.header_hints.map_versioning
+        self._registers = RegisterIntake(self._sites, self._registrations, guard, self._outbox, versions=versions)
 
     def start(self, now: Seconds) -> None:
         """Nothing to begin: a Map-Server waits to be asked."""

@@ -8,6 +8,7 @@ A Map-Register is accepted as a whole or not at all. The checks, in order:
     key-id and algorithm-id are those of a key of each of these sites   KEY_UNKNOWN
     the MAC is right under such a key, which all these sites have       MAC_WRONG
     the nonce rises                                                     NONCE_OLD (a repeat: answered again)
+    no Map-Version is older than the registered one, where they count   VERSION_OLD
     the sites have room                                                 TABLE_FULL
 
 A forger buys one computation with a datagram, and while keys are rolled over one for each key that it may claim; only
@@ -27,6 +28,7 @@ from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.registrations import Change, Entry, Registerer, Registrations, timeout_of
 from lispfast.control.replay import ReplayGuard, Verdict, tracks_of
 from lispfast.control.sites import SiteTable
+from lispfast.control.versions import newer
 from lispfast.model.errors import LispfastError, WireError
 from lispfast.model.mapping import Action, Mapping, sort_locators
 from lispfast.model.reasons import ControlReason
@@ -59,9 +61,18 @@ class RefusedError(LispfastError):
 
 
 class RegisterIntake:
-    """The Map-Register side of a Map-Server."""
+    """The Map-Register side of a Map-Server; with `versions` Map-Versions count (RFC 9302 section 5)."""
 
-    def __init__(self, sites: SiteTable, registrations: Registrations, guard: ReplayGuard, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        sites: SiteTable,
+        registrations: Registrations,
+        guard: ReplayGuard,
+        outbox: Outbox,
+        *,
+        versions: bool = False,
+    ) -> None:
+        self._versions = versions
         self._sites = sites
         self._registrations = registrations
         self._guard = guard
@@ -92,6 +103,7 @@ class RegisterIntake:
             return self._repeat(datagram, now)
         if verdict is Verdict.OLD:
             raise RefusedError(ControlReason.NONCE_OLD, str(mappings[0].prefix))
+        self._check_versions(mappings)
         self._check_room(sites, mappings)
         self._outbox.put(*self._guard.accept(key, tracks, message.nonce))
         for site, mapping in zip(sites, mappings, strict=True):
@@ -111,6 +123,12 @@ class RegisterIntake:
         if site is None:
             raise RefusedError(ControlReason.PREFIX_NOT_ALLOWED, str(mapping.prefix))
         return site
+
+    def _check_versions(self, mappings: list[Mapping]) -> None:
+        for mapping in mappings if self._versions else ():
+            registered = self._registrations.prefixes.get(mapping.prefix)
+            if registered is not None and newer(registered.mapping.version, mapping.version):
+                raise RefusedError(ControlReason.VERSION_OLD, str(mapping.prefix))
 
     def _check_room(self, sites: list[Site], mappings: list[Mapping]) -> None:
         for site in {site.prefix: site for site in sites}.values():

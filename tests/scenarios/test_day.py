@@ -49,6 +49,7 @@ MEMORIES = {
     "_sent": 64,
     "_outer_sources": 4096,
     "_told": 16,
+    "_heap": 1024,  # an ExpiryQueue keeps up to as many outdated entries as living ones and 64, of three values each
 }
 
 
@@ -238,4 +239,4 @@ def by_peer(stale: list[tuple[float, Frame]]) -> dict[tuple[str, str], list[floa
 
 
 def _bound(path: str) -> int:
-    return max((most for name, most in MEMORIES.items() if path.removesuffix("[]").endswith(name)), default=0)
+    return max((most for name, most in MEMORIES.items() if path.rstrip("[]").endswith(name)), default=0)

@@ -46,7 +46,7 @@ def each_one_singly(make_world: MakeWorld, story: Story, kinds: set[str]) -> Cou
 def registers(world: World) -> None:
     world.phone.attach(wlan())
     world.phone.start()
-    world.network.run_until(lambda: world.registered().get(f"{PHONE_V4}/32") == [WIFI], within=1.1)
+    world.network.run_until(lambda: world.registered().get(f"{PHONE_V4}/32") == [WIFI], within=1.3)
     world.network.run(200)
     assert world.registered()[f"{PHONE_V4}/32"] == [WIFI]
     assert world.server.told("registration-expired") == []
@@ -64,10 +64,10 @@ def resolves(world: World) -> None:
     world.network.run(2)  # a question before the registration would be answered "no such EID" for a minute
     for serial in range(5):
         world.phone.send(PHONE_V4, LAPTOP_V4, serial)
-    world.network.run_until(lambda: len(world.laptop.serials) == 5, within=1.1)
+    world.network.run_until(lambda: len(world.laptop.serials) == 5, within=1.3)
     assert world.laptop.serials == list(range(5)), "those that waited go in their order"
     world.laptop.send(LAPTOP_V4, PHONE_V4, 9)
-    world.network.run_until(lambda: world.phone.serials == [9], within=1.1)
+    world.network.run_until(lambda: world.phone.serials == [9], within=1.3)
     assert world.phone.dataplane.drops == world.laptop.dataplane.drops == {}
 
 

@@ -43,8 +43,17 @@ def _node(view: dict[str, Any]) -> str:
         + "\n"
         + table(INTERFACES, interfaces)
         + f"\nMap-cache: {view['map_cache']['entries']} entries, {len(view['lookups'])} lookups under way\n"
+        + _lisp_sec(view.get("lisp_sec", {}))
         + _data_plane(view["data_plane"])
     )
+
+
+def _lisp_sec(state: dict[str, Any]) -> str:
+    """A line where lookups are protected, or are meant to be."""
+    if state.get("use", "off") == "off":
+        return ""
+    without = ", ".join(state["unprotected"])
+    return f"LISP-SEC: {state['use']}" + (f", but without it at {without}" if without else "") + "\n"
 
 
 def _map_server(view: dict[str, Any]) -> str:

@@ -96,6 +96,11 @@ class ProtectedRequests:
     def __len__(self) -> int:
         return len(self._pending)
 
+    def view(self, now: Seconds) -> dict[str, object]:
+        """`use`, and `unprotected`: the Map-Resolvers that are asked without it, as they seem to lack it."""
+        without = [str(resolver) for resolver, known in self._resolvers.items() if known.plain_until > now]
+        return {"use": self._use.value, "unprotected": without}
+
     def protect(self, asked: EidPrefix, nonce: Nonce, resolver: Address, now: Seconds) -> RequestAuthentication | None:
         """What the Map-Request with this nonce takes along to the Map-Resolver; None for nothing."""
         if self._use is Use.OFF:

@@ -20,7 +20,10 @@ View = dict[str, object]
 
 
 def status(node: MobileNode, now: Seconds) -> View:
-    """`mode`, `eids`, `registrations`, `interfaces`, `source_locators`, `map_cache`, `lookups`, `next`, `drops`."""
+    """`mode`, `eids`, `registrations`, `interfaces`, `source_locators`, `map_cache`, `lookups`, `next`, `drops`.
+
+    Also `lisp_sec`: `use`, and `unprotected`, the Map-Resolvers that are asked without it.
+    """
     timeout = node.poll_timeout()
     return {
         "mode": node.settings.mode.value,
@@ -40,6 +43,7 @@ def status(node: MobileNode, now: Seconds) -> View:
             for k in node.resolver.lookups()
         ],
         "lookups_displaced": node.resolver.displaced,
+        "lisp_sec": node.resolver.protection.view(now),
         "next": {"in": _ahead(timeout.at, now), "why": timeout.why} if timeout else None,
         "drops": {reason.value: count for reason, count in node.drops().items() if count},
     }

@@ -14,6 +14,7 @@ from lispfast.manage.client import ControlError
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.forwarding import PathMtu, PrefixTraffic, Traffic
 from lispfast.model.mapping import Action
+from lispfast.model.settings import Key, KeyType, LispSec, Use
 from lispfast.model.units import Seconds, WireMtu
 from tests.unit.control import ms_helpers as server
 from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, host, mapping, registered, settings
@@ -50,6 +51,18 @@ def test_status_without_a_network_says_so(monkeypatch: pytest.MonkeyPatch, capsy
     bench.move(NOWHERE)
     text = shown(bench, "status", monkeypatch, capsys)
     assert "Sending from: nowhere, no network is usable\n" in text
+
+
+def test_status_says_where_lookups_are_not_protected(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "LISP-SEC" not in shown(registered(), "status", monkeypatch, capsys)
+    secret = Key(b"of the Map-Resolver", KeyType.HMAC_SHA256)
+    bench = registered(settings(lisp_sec=LispSec(Use.ON, (secret,))))
+    assert "\nLISP-SEC: on\n" in shown(bench, "status", monkeypatch, capsys)
+    bench.punt(PEER)
+    bench.reply(mapping(str(host(PEER)), PEER_RLOC))
+    assert "\nLISP-SEC: on, but without it at 192.0.2.1\n" in shown(bench, "status", monkeypatch, capsys)
 
 
 def test_map_cache_is_in_the_words_of_show_lisp_map_cache(

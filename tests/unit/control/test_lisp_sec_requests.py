@@ -254,7 +254,9 @@ def test_on_asks_without_after_an_answer_without_and_says_so_once():
     assert bench.event_names().count("lisp-sec-downgraded") == 1
     bench.punt(ip_address("10.0.0.77"))
     assert not resolver.protected, "remembered of this Map-Resolver"
+    assert bench.node.view("status", bench.now)["lisp_sec"] == {"use": "on", "unprotected": [str(SERVER)]}
     bench.pass_time(601)
+    assert bench.node.view("status", bench.now)["lisp_sec"] == {"use": "on", "unprotected": []}
     bench.punt(ip_address("10.0.0.78"))
     assert resolver.protected, "and tried anew"
 

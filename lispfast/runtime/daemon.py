@@ -91,7 +91,7 @@ class Daemon:
                 keep_net_raw(self._settings.native_forward)
             state = make_directory(state_directory(self._settings.state_dir))
             if auth.STANDARD_LIBRARY_ONLY:
-                _warn_sentence("the package cryptography is missing: the standard library computes the MACs")
+                _warn_sentence("the package cryptography is missing: slower MACs, and no LISP-SEC")
             numbers = NumberStore(state / NUMBERS, _warn_sentence)
             if self._settings.mode is Mode.MS:
                 await self._open_map_server(stack, numbers)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from lispfast.model.addresses import Address, Eid, EidPrefix
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.errors import DataPlaneError
-from lispfast.model.forwarding import SOURCE_SLOTS, Encapsulate, LocalPrefix, SourceRloc, Transaction, Verdict
+from lispfast.model.forwarding import (
+    SOURCE_SLOTS,
+    Encapsulate,
+    InnerTunnel,
+    LocalPrefix,
+    SourceRloc,
+    Transaction,
+    Verdict,
+)
 
 INSTANCE_BIT = 0x08
 FLAGS = {Encapsulation.LISP: 0, Encapsulation.LISP_GPE: 0x04, Encapsulation.VXLAN_GPE: 0x04}
@@ -63,11 +71,16 @@ class Table:
         verdict = self.lookup(eid)
         found = []
         for locator in verdict.locators if isinstance(verdict, Encapsulate) else ():
-            store = self.sources.get(locator.slot)
-            if store is not None and store.address is not None:
-                found.append((locator.priority, store.address, locator.address))
+            source = self._source(locator.slot)
+            reached = locator.inside is None or self._source(locator.inside.slot) is not None
+            if source is not None and reached:
+                found.append((locator.priority, source, locator.address))
         best = min((priority for priority, _, _ in found), default=None)
         return [(source, rloc) for priority, source, rloc in found if priority == best]
+
+    def _source(self, slot: int) -> Address | None:
+        store = self.sources.get(slot)
+        return None if store is None else store.address
 
     def _check(self, transaction: Transaction) -> None:
         if transaction == Transaction():
@@ -93,5 +106,12 @@ def _sound(verdict: Encapsulate, *, private: bool) -> bool:
         and locator.header[0] & ~free[locator.encapsulation] == FLAGS[locator.encapsulation]
         and locator.port == PORTS[locator.encapsulation]
         and locator.mtu >= MIN_MTU[locator.address.version]
+        and (locator.inside is None or _sound_inside(locator.inside))
         for locator in verdict.locators
     )
+
+
+def _sound_inside(tunnel: InnerTunnel) -> bool:
+    """It is LISP's own form: what stands at the end of it is a site's router."""
+    plain = len(tunnel.header) == 8 and tunnel.header[0] & ~INSTANCE_BIT == 0
+    return plain and 0 <= tunnel.slot < SOURCE_SLOTS and tunnel.port == PORTS[Encapsulation.LISP]

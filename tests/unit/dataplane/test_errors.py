@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from scapy.layers.inet import ICMP, IP, UDP
-from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
+from scapy.layers.inet6 import ICMPv6DestUnreach, ICMPv6PacketTooBig, IPv6
 
 from lispfast.dataplane import open_tun_dataplane
-from lispfast.model.forwarding import Encapsulate, PathMtu, SourceRloc, Transaction
+from lispfast.model.forwarding import Encapsulate, PathMtu, SourceRloc, Transaction, Unreachable
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding
 from lispfast.model.units import WireMtu
@@ -96,6 +96,63 @@ def test_a_router_that_takes_less(ports: Bench, version: int, told: int, punted:
     assert ports.outer(version).payload[8:] == sent
     assert_idle(ports)
     assert ports.engine.take_punts() == []
+
+
+def tell(bench: Bench, version: int, kind: int, code: int) -> None:
+    """A router's ICMP message about the datagram that comes next at the far end."""
+    bench.send(inner())
+    _, name = bench.far[version].recvfrom(2000)
+    quoted = quote(bench, version, name[1])
+    if version == 4:
+        message = bytes(IP(src=FAR[4], dst=NEAR[4]) / ICMP(type=kind, code=code) / quoted)[20:]
+        family, protocol = socket.AF_INET, socket.IPPROTO_ICMP
+    else:
+        message = bytes(IPv6(src="::1", dst="::1") / ICMPv6DestUnreach(type=kind, code=code) / quoted)[40:]
+        family, protocol = socket.AF_INET6, socket.IPPROTO_ICMPV6
+    with socket.socket(family, socket.SOCK_RAW, protocol) as router:
+        router.sendto(message, (NEAR[version], 0))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(
+    ("version", "kind", "code"),
+    [*((4, 3, code) for code in (0, 1, 3, 9, 10, 13)), *((6, 1, code) for code in (0, 1, 3, 4))],
+)
+def test_a_router_that_knows_no_way(ports: Bench, version: int, kind: int, code: int) -> None:
+    ports.map(Encapsulate((ports.locator(version),)))
+    tell(ports, version, kind, code)
+    assert ports.punts() == [Unreachable(address(FAR[version]))]
+    tell(ports, version, kind, code)  # within a second: once is enough
+    sent = ports.send(inner())
+    assert ports.outer(version).payload[8:] == sent
+    assert_idle(ports)
+    assert ports.engine.take_punts() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(("version", "kind", "code"), [(4, 11, 0), (4, 12, 0), (6, 3, 0)])
+def test_other_errors_are_nobodys_hint(ports: Bench, version: int, kind: int, code: int) -> None:
+    ports.map(Encapsulate((ports.locator(version),)))
+    tell(ports, version, kind, code)
+    assert_idle(ports)
+    assert ports.engine.take_punts() == []
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("rloc", ["198.51.100.1", "2001:db8:9::1"])
+def test_a_host_without_a_route_says_so_of_the_locator(rloc: str) -> None:
+    def body() -> None:
+        bench = Bench()
+        far = address(rloc)
+        sources = SourceRloc(SLOT[4], address("192.0.2.1")), SourceRloc(SLOT[6], address("2001:db8::1"))
+        bench.engine.commit(Transaction(sources=sources))
+        bench.map(Encapsulate((bench.locator(far.version, address=far),)))
+        bench.send(inner())
+        assert bench.punts() == [Unreachable(far)]
+        bench.wait_drops(DataReason.SEND_FAILED)
+        bench.close()
+
+    apart(body, "ip link set lo up", "ip address add 192.0.2.1/32 dev lo", "ip address add 2001:db8::1/128 dev lo")
 
 
 @pytest.mark.netns

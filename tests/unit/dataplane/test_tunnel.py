@@ -14,7 +14,7 @@ from lispfast.model.forwarding import Encapsulate, InnerTunnel, SourceRloc, Tran
 from lispfast.model.reasons import DataReason
 from lispfast.model.settings import Forwarding, UdpChecksum
 
-from .bench import QUIET, Bench, address, inner
+from .bench import NEAR, QUIET, REMOTE, Bench, address, inner, locals_of
 from .twin_fragment import reassemble
 from .twin_segment import TCP, segment
 from .twin_segment import UDP as UDP_PROTOCOL
@@ -186,6 +186,22 @@ def test_without_a_source_rloc_inside_another_locator_is_taken(made: Make) -> No
     bench.map(Encapsulate((deep,)))
     bench.send(inner())
     bench.wait_drops(DataReason.NO_LOCATOR)
+
+
+@pytest.mark.parametrize("policy", [UdpChecksum.AUTO, UdpChecksum.ON])
+@pytest.mark.parametrize("inside", [4, 6])
+def test_the_routers_on_the_way_take_off_one_each(made: Make, inside: int, policy: UdpChecksum) -> None:
+    """The sender, the visited site's router, and the one who visits it."""
+    sender, site, visitor = made(udp_checksum=policy), made(), made()
+    sender.map(through(sender, 4, inside))
+    site.engine.commit(Transaction(local=locals_of(str(INSIDE[inside]))))
+    visitor.engine.commit(Transaction(local=locals_of(str(REMOTE[4]), iid=7)))
+    sent = sender.send(inner(payload=pattern(600)))
+    site.far[4].sendto(sender.outer().payload, (NEAR[4], site.port))
+    datagram = (IP if inside == 4 else IPv6)(site.delivered())[UDP]
+    visitor.far[4].sendto(bytes(datagram.payload), (NEAR[4], visitor.port))
+    assert visitor.delivered() == sent
+    assert [bench.drops() for bench in (sender, site, visitor)] == [{}] * 3
 
 
 def test_locators_behind_one_router_share_the_flows(made: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from scapy.layers.inet import ICMP, IP
@@ -52,7 +53,7 @@ def test_the_sender_is_answered_whoever_it_is(site: Bench, version: int) -> None
         answer6 = IPv6(site.delivered())
         assert (answer6.dst, answer6[ICMPv6DestUnreach].code) == (SITE[6], 1)
     site.map(Encapsulate((site.locator(mtu=1400),)))
-    fields = {"flags": "DF"} if version == 4 else {}
+    fields: dict[str, Any] = {"flags": "DF"} if version == 4 else {}
     site.send(inner(version, pattern(1400), src=SITE[version], **fields))
     if version == 4:
         assert (IP(site.delivered())[ICMP].nexthopmtu, IP(bytes(answer)).dst) == (1400 - 36, SITE[4])
@@ -61,12 +62,8 @@ def test_the_sender_is_answered_whoever_it_is(site: Bench, version: int) -> None
 
 
 def test_the_instance_is_that_of_the_longest_prefix_of_the_source(site: Bench) -> None:
-    nine = EidPrefix.parse("0.0.0.0/0", 9)
-    site.engine.commit(
-        Transaction(
-            put=((EidPrefix.parse("0.0.0.0/0"), Resolve()), (nine, Encapsulate((site.locator(header=HEADER_7),))))
-        )
-    )
+    site.map(Resolve())
+    site.map(Encapsulate((site.locator(header=HEADER_7),)), "0.0.0.0/0", iid=9)
     sent = site.send(inner(src="10.8.0.129"))
     assert site.outer().payload == HEADER_7 + sent
     site.send(inner(src="10.8.0.77"))

@@ -10,7 +10,7 @@ KEY_TYPE_SHA256 = 2
 
 @dataclass(frozen=True, slots=True)
 class MobileNode:
-    """A mobile node: its EID-prefixes, the interfaces it may be reached at, the one it prefers first."""
+    """A mobile node or, in that `mode`, an xTR: its EID-prefixes, the interfaces it may be reached at, best first."""
 
     eids: Sequence[str]
     interfaces: Sequence[str]
@@ -20,6 +20,7 @@ class MobileNode:
     key_type: int = KEY_TYPE_SHA256
     rloc_versions: Sequence[int] = (4, 6)  # the preferred family first
     extra: str = ""
+    mode: str = "MN"
 
     def render(self) -> str:
         """The text of its lispd.conf."""
@@ -29,7 +30,7 @@ class MobileNode:
             f'    key         = "{self.key}"\n'
             f"    proxy-reply = {'on' if self.proxy_reply else 'off'}\n"
         )
-        text = f"operating-mode = MN\nmap-resolver = {{ {self.map_server} }}\nmap-server {{\n{server}}}\n"
+        text = f"operating-mode = {self.mode}\nmap-resolver = {{ {self.map_server} }}\nmap-server {{\n{server}}}\n"
         for eid in self.eids:
             text += f"database-mapping {{\n    eid-prefix = {eid}\n{self._locators()}}}\n"
         return text + self.extra

@@ -8,7 +8,7 @@ from lispfast.config.draft import Draft, PlacedKey
 from lispfast.config.grammar import Section
 from lispfast.config.reader import Reader
 from lispfast.config.rows import Kind, Option
-from lispfast.config.schema import KEY_TYPES
+from lispfast.config.schema import KEY_TYPES, MASKED_KEY
 from lispfast.config.values import read_key_type, read_secret
 from lispfast.model.settings import Hkdf, Key, KeyType
 
@@ -83,17 +83,27 @@ def _hkdf(reader: Reader, algorithm: KeyType | None) -> Hkdf | None:
 
 
 def _distinct(reader: Reader, key: Key | None, ring: Sequence[Key | None], place: str) -> Key | None:
-    """The key, if a message can tell it from those before it."""
+    """The key, if it is one more beside those before it.
+
+    A MAC tells which of several keys of one Key ID it was made with: old nodes know no other than 0. Who unwraps a
+    one-time key needs the Key ID.
+    """
     if key is None:
         return None
+    wrapping = reader.section.name == "lisp-sec-key"
     for other in ring:
-        if other is not None and (other.algorithm, other.key_id) == (key.algorithm, key.key_id):
-            hint = "give each its own key-id"
-            reader.error(reader.value_span("key-id"), f"{place} two keys with the Key ID {key.key_id}", hint)
-            return None
-        if other is not None and KeyType.NONE in (other.algorithm, key.algorithm):
+        if other is None:
+            continue
+        if KeyType.NONE in (other.algorithm, key.algorithm):
             text = "key-type none beside another key lets everybody in"
             reader.error(reader.value_span("key-type"), text, "remove one of the two")
+            return None
+        if wrapping and other.key_id == key.key_id:
+            text = f"{place} two keys with the Key ID {key.key_id}"
+            reader.error(reader.value_span("key-id"), text, "give each its own key-id")
+            return None
+        if key == other and key.secret != MASKED_KEY.encode():
+            reader.error(reader.value_span("key"), f"{place} one key twice", "remove one of the two")
             return None
     return key
 

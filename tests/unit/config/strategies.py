@@ -95,7 +95,7 @@ _passwords = (
         st.builds(Hkdf, st.binary(max_size=9), st.sampled_from([16, 32])),
     )
 )  # fmt: skip
-_rings = st.lists(_passwords, min_size=1, max_size=3, unique_by=lambda key: (key.algorithm, key.key_id)) | st.builds(
+_rings = st.lists(_passwords, min_size=1, max_size=3, unique_by=lambda key: (key.algorithm, key.key_id, key.secret)) | st.builds(
     Key, st.just(b""), st.just(KeyType.NONE), _bytes
 ).map(lambda key: [key])
 _interface_locators = st.builds(InterfaceLocator, _names, st.sampled_from([4, 6]), _bytes, _bytes)

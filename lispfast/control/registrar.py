@@ -48,6 +48,7 @@ from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key, MapServerSettings, Settings
 from lispfast.model.units import Minutes, Nonce, Seconds
+from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.records import eid_prefix, record_from_mapping
@@ -134,10 +135,17 @@ class Registration:
     """The machine of one Map-Server."""
 
     def __init__(
-        self, server: MapServerSettings, nonce: RegisterNonce, outbox: Outbox, *, security: bool = False
+        self,
+        server: MapServerSettings,
+        nonce: RegisterNonce,
+        outbox: Outbox,
+        *,
+        security: bool = False,
+        identity: XtrIdentity | None = None,
     ) -> None:
         self.server = server
         self._security = security
+        self._identity = identity
         self.state = State.PARKED
         self.why = "no network"
         self.since = Seconds(0)
@@ -293,6 +301,7 @@ class Registration:
             proxy_reply=self.server.proxy_reply,
             want_map_notify=want_map_notify,
             security=self._security,
+            identity=self._identity,
         )
 
     def _emit(self, message: MapRegister | MapNotifyAck, key: Key, port: int = CONTROL_PORT) -> None:
@@ -358,8 +367,9 @@ class Registrar:
     """The registrations of a node."""
 
     def __init__(self, settings: Settings, nonce: RegisterNonce, outbox: Outbox) -> None:
+        identity = _identity(settings)
         self.registrations = [
-            Registration(server, nonce, outbox, security=can_protect(settings, server.key))
+            Registration(server, nonce, outbox, security=can_protect(settings, server.key), identity=identity)
             for server in settings.map_servers
         ]
         self._outbox = outbox
@@ -405,6 +415,13 @@ class Registrar:
     def next_timeout(self) -> Timeout | None:
         """When the first of them retries or refreshes."""
         return earliest(registration.next_timeout() for registration in self.registrations)
+
+
+def _identity(settings: Settings) -> XtrIdentity | None:
+    """The IDs that are configured, which every Map-Register then carries (RFC 9301 section 5.6)."""
+    if settings.xtr_id is None:
+        return None
+    return XtrIdentity(int.from_bytes(settings.xtr_id, "big"), int.from_bytes(settings.site_id, "big"))
 
 
 def _names(mappings: tuple[Mapping, ...]) -> str:

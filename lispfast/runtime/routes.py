@@ -29,6 +29,7 @@ from lispfast.runtime.privilege import require_net_admin
 from lispfast.runtime.site import RLOC_PRIORITY, allow_any_way_back, missing_forwarding, site_prefixes
 from lispfast.runtime.tasks import lasting
 from lispfast.runtime.tun import DEVICE_NAME, open_tun
+from lispfast.runtime.way_back import strict_filters
 
 ETHERNET_MTU = 1500
 RETRY_FIRST_S, RETRY_LAST_S = 0.5, 60.0
@@ -76,6 +77,7 @@ class HostNetwork:
                 sources.setdefault(eid.version, eid)
             self._holdings = Holdings(device, sources, {}, halves=settings.tunnel_routes is TunnelRoutes.HALVES)
         self._versions = {mapping.prefix.version for mapping in settings.database}
+        self._native = settings.native_forward and 4 in self._versions
         self._netlink = Netlink()
         self._underlay = Underlay()
         self._news = asyncio.Event()
@@ -195,7 +197,8 @@ class HostNetwork:
             raise error
         self._warn_of_duplicates(view)
         self._warn_of_unrouted(underlay)
-        for problem in missing_forwarding(self._holdings.site):
+        filtered = strict_filters(one.name for one in underlay.interfaces) if self._native else []
+        for problem in (*missing_forwarding(self._holdings.site), *filtered):
             self._warn(problem)
 
     async def _rework(self, plan: Plan) -> None:

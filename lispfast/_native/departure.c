@@ -23,9 +23,6 @@
 /* From RFC 8200 section 5; and what stands in front of an inner packet. */
 enum { LEAST_MTU = 1280, OUTER4 = 20 + 8 + LF_HEADER, OUTER6 = 40 + 8 + LF_HEADER };
 
-/* From RFC 6335 section 6, and RFC 9300 section 5.3: a flow's source port of the tunnel inside is one of these. */
-enum { EPHEMERAL = 0xc000, EPHEMERAL_PORTS = 0x4000 };
-
 /* Ours: memory taken at once for segments; what a frame and its headers come to, mostly. No segment is longer. */
 enum { STRETCH = 80 << 10 };
 
@@ -189,16 +186,18 @@ static size_t room_of(const struct lf_locator *locator, size_t overhead)
     return locator->mtu > overhead ? locator->mtu - overhead : 0;
 }
 
-/* The source slot is filled: lf_forward took no locator without. */
+/* The source slot is filled: lf_forward took no locator without. The source port is one of our own as well, so that we
+ * hear what routers beyond the outer tunnel say of the one inside. */
 static void enter_first(struct lf_worker *worker, struct passage *passage, const struct lf_locator *inside,
                         const struct lf_packet *packet)
 {
     const size_t size = lf_tunnel_size(inside);
+    const struct lf_udp *udp = &worker->udp[inside->address.family == 6];
 
     passage->entrance =
         (struct lf_entrance){.tunnel = inside,
                              .source = &lf_table_source(worker->view, inside->slot)->address,
-                             .port = (uint16_t)(EPHEMERAL | lf_flow_hash(packet) % EPHEMERAL_PORTS),
+                             .port = udp->count ? udp->ports[lf_steer_class(packet) % udp->count].number : inside->port,
                              .tos = packet->tos,
                              .ttl = packet->ttl,
                              .checksum = passage->outbox->checksum == LF_CHECKSUM_ON};

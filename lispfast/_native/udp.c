@@ -166,12 +166,12 @@ static int open_port(struct lf_port *port, uint8_t family, enum lf_checksum_poli
 
     if (fd < 0)
         return -fd;
-    *port = (struct lf_port){.run = fd, .alone = fd, .zero = policy == LF_CHECKSUM_ZERO};
+    *port = (struct lf_port){.run = fd, .alone = fd, .zero = policy == LF_CHECKSUM_ZERO, .number = port_of(fd)};
     if (policy == LF_CHECKSUM_ZERO)
         set_no_checksum(fd, family, true);
     if (policy != LF_CHECKSUM_AUTO)
         return 0;
-    fd = open_sender(family, port_of(port->run), fragments);
+    fd = open_sender(family, port->number, fragments);
     if (fd < 0)
         return -fd;
     set_no_checksum(fd, family, true);
@@ -186,7 +186,7 @@ static int open_ports(struct lf_udp *udp, const struct lf_options *options)
     udp->count = options->source_ports < LF_PORTS_MAX ? options->source_ports : LF_PORTS_MAX;
     if (udp->count <= 1) {
         udp->count = 1;
-        udp->ports[0] = (struct lf_port){.run = udp->receive, .alone = udp->receive};
+        udp->ports[0] = (struct lf_port){.run = udp->receive, .alone = udp->receive, .number = options->port};
         if (options->checksum == LF_CHECKSUM_ZERO)
             lf_udp_set_zero(udp, &udp->ports[0], true);
         return error;

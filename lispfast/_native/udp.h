@@ -17,6 +17,7 @@ struct lf_port {
     int run;
     int alone;
     bool zero;
+    uint16_t number;
 };
 
 struct lf_udp {

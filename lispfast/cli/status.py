@@ -38,13 +38,26 @@ def _node(view: dict[str, Any]) -> str:
     sources = [f"{way['address']} on {way['interface']}" for way in view["source_locators"].values()]
     return (
         f"EIDs: {', '.join(view['eids'])}\n"
-        f"Sending from: {', '.join(sources) or 'nowhere, no network is usable'}\n\n"
+        + _profile(view)
+        + f"Sending from: {', '.join(sources) or 'nowhere, no network is usable'}\n\n"
         + table(REGISTRATIONS, registrations)
         + "\n"
         + table(INTERFACES, interfaces)
         + f"\nMap-cache: {view['map_cache']['entries']} entries, {len(view['lookups'])} lookups under way\n"
         + _lisp_sec(view.get("lisp_sec", {}))
         + _data_plane(view["data_plane"])
+    )
+
+
+def _profile(view: dict[str, Any]) -> str:
+    """The profile and what is switched on; a line of its own where only some destinations use LISP."""
+    if "profile" not in view:
+        return ""
+    features = view["features"]
+    on = [name.replace("_", "-") for name, state in features.items() if state == "on"]
+    only = ", ".join(features["allowed_dst_eids"])
+    return f"Profile: {view['profile']}; on: {', '.join(on) or 'nothing'}\n" + (
+        f"LISP only to: {only}\n" if only else ""
     )
 
 

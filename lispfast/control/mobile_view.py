@@ -9,7 +9,7 @@ from lispfast.control.map_cache import Entry
 from lispfast.control.policy import Outlook, usable_locators
 from lispfast.control.registrar import Registration
 from lispfast.model.mapping import Locator
-from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator
+from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, Settings
 from lispfast.model.underlay import Interface
 from lispfast.model.units import Seconds
 
@@ -22,11 +22,14 @@ View = dict[str, object]
 def status(node: MobileNode, now: Seconds) -> View:
     """`mode`, `eids`, `registrations`, `interfaces`, `source_locators`, `map_cache`, `lookups`, `next`, `drops`.
 
-    Also `lisp_sec`: `use`, and `unprotected`, the Map-Resolvers that are asked without it.
+    Also `profile` and `features`, each with on, off or how much of it; and `lisp_sec`: `use`, and `unprotected`, the
+    Map-Resolvers that are asked without it.
     """
     timeout = node.poll_timeout()
     return {
         "mode": node.settings.mode.value,
+        "profile": node.settings.profile.value,
+        "features": _features(node.settings),
         "eids": [str(entry.prefix) for entry in node.settings.database],
         "registrations": [_registration(r, now) for r in node.registrar.registrations],
         "interfaces": [_interface(i) for i in node.underlay.interfaces],
@@ -50,12 +53,13 @@ def status(node: MobileNode, now: Seconds) -> View:
 
 
 def map_cache(node: MobileNode, now: Seconds) -> View:
-    """`entries`, each with `eid_prefix`, `uptime`, `expires`, `via`, `action`, `idle`, `locators` and its use.
+    """`entries`: `eid_prefix`, `uptime`, `expires`, `via`, `subscribed`, `action`, `idle`, `locators` and its use each.
 
     `expires` is None for an entry that never does, `idle` None for one that was never used. Its use is `packets_out`,
     `bytes_out`, `packets_in`, `bytes_in` (inner ones) and `drops`, 0 before the first packet. A locator has `address`,
     `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `smoothed_rtt_ms`, `encapsulation` and `mtu`: of the path, outer
-    headers included, with `mtu_learnt`, how long ago a router said so, None where it is the interface's.
+    headers included, with `mtu_learnt`, how long ago a router said so, None where it is the interface's. `path` are the
+    hops of an explicit locator path, `site` is the EID-prefix of the site that the RLOC visits, None without one.
     """
     outlook = node.outlook()
     return {"entries": [_entry(node, entry, outlook, now) for entry in node.cache.entries()]}
@@ -71,6 +75,24 @@ NOUNS: dict[str, Callable[[MobileNode, Seconds], View]] = {
     "map-cache": map_cache,
     "database": database,
 }
+
+
+def _features(settings: Settings) -> View:
+    hints, pubsub = settings.header_hints, settings.pubsub.subscribe
+    switches = {
+        "native_forward": settings.native_forward,
+        "rloc_lookup": settings.rloc_lookup,
+        "pubsub": pubsub,
+        "echo_nonce": hints.echo_nonce,
+        "map_versioning": hints.map_versioning,
+        "status_bits": hints.status_bits,
+    }
+    return {
+        **{name: "on" if on else "off" for name, on in switches.items()},
+        "lisp_sec": settings.lisp_sec.use.value,
+        "rloc_probing": "on" if settings.probing.interval > 0 else "off",
+        "allowed_dst_eids": [str(prefix) for prefix in settings.allowed_destinations],
+    }
 
 
 def _registration(registration: Registration, now: Seconds) -> View:
@@ -107,6 +129,7 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
         "uptime": _ago(max(entry.learned, node.started), now),
         "expires": None if entry.expires is None else _ahead(entry.expires, now),
         "via": entry.origin.value,
+        "subscribed": node.subscriber.subscribed(entry.prefix),
         "action": entry.mapping.action.name.lower().replace("_", "-") if entry.mapping.negative else "encapsulate",
         "authoritative": entry.mapping.authoritative,
         "idle": None if idle is None else round(idle, 3),
@@ -142,9 +165,11 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
 
 
 def _path(node: MobileNode, locator: Locator, outlook: Outlook, now: Seconds) -> View:
-    learnt = node.path_mtus.learnt(locator.address)
+    learnt, site = node.path_mtus.learnt(locator.address), node.visited.sites.get(locator.address)
     return {
         "encapsulation": (locator.encapsulation or outlook.encapsulation).value,
+        "path": [str(hop.address) for hop in locator.path],
+        "site": None if site is None else str(site.prefix),
         "mtu": outlook.mtu(locator.address),
         "mtu_learnt": None if learnt is None else _ago(learnt, now),
     }

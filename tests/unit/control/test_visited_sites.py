@@ -188,3 +188,18 @@ def test_what_is_forgotten_leaves_nothing_behind():
 def test_nothing_is_asked_of_who_is_not_the_map_resolver():
     bench = talking()
     assert {send.destination.address for send in bench.sent} == {SERVER}
+
+
+def test_the_view_names_the_site_that_an_rloc_visits():
+    bench = talking()
+    bench.answer(SITE)
+    entries = {entry["eid_prefix"]: entry for entry in bench.node.view("map-cache", bench.now)["entries"]}
+    assert [locator["site"] for locator in entries["10.0.0.2/32"]["locators"]] == ["172.20.0.0/16"]
+    assert [locator["site"] for locator in entries["172.20.0.0/16"]["locators"]] == [None]
+
+
+def test_the_status_shows_profile_and_features():
+    view = talking(native_forward=True).node.view("status", 0)
+    features = view["features"]
+    assert (view["profile"], features["native_forward"], features["rloc_lookup"]) == ("public", "on", "on")
+    assert (features["echo_nonce"], features["allowed_dst_eids"]) == ("off", [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_network
 from random import Random
 
@@ -23,12 +24,14 @@ from lispfast.model.units import InstanceId, Minutes, Nonce, Seconds
 from lispfast.wire.addresses import InstanceAddress, Lcaf, OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import XtrIdentity
+from lispfast.wire.lcaf_keys import Json
+from lispfast.wire.lcaf_locators import AfiList, ExplicitPath, PathHop
 from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.message import decode
-from lispfast.wire.records import EidRecord, record_from_mapping, wire_eid
+from lispfast.wire.records import EidRecord, LocatorRecord, record_from_mapping, wire_eid
 
 from . import mn_helpers as mn
 from . import ms_helpers as ms
@@ -78,7 +81,18 @@ def some_records(random: Random) -> tuple[EidRecord, ...]:
 
     sound = [record_from_mapping(mapping()) for _ in range(random.choice((0, 1, 1, 3)))]
     odd = [replace(record, eid=random.choice(ODD_EIDS), mask_len=200) for record in sound if random.random() < 0.2]
-    return tuple(sound + odd)
+    return tuple(
+        replace(record, locators=tuple(map(partial(wrapped, random), record.locators))) for record in sound + odd
+    )
+
+
+def wrapped(random: Random, locator: LocatorRecord) -> LocatorRecord:
+    """The locator, now and then with an LCAF for its address."""
+    inside = [locator.address, *random.choices(RLOCS, k=2)]
+    other = random.choice(
+        (Lcaf(99, b"new"), Json(b"{}"), AfiList(tuple(inside)), ExplicitPath(tuple(map(PathHop, inside))))
+    )
+    return replace(locator, address=other) if random.random() < 0.2 else locator
 
 
 def some_request(random: Random, nonce: Nonce) -> MapRequest:

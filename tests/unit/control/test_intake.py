@@ -12,10 +12,32 @@ from lispfast.control.outbox import Outbox
 from lispfast.model.addresses import Endpoint
 from lispfast.model.reasons import ControlReason
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.lcaf import Lcaf
+from lispfast.wire.lcaf_keys import VendorSpecific
+from lispfast.wire.lcaf_locators import AfiList
+from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
+from lispfast.wire.records import EidRecord, LocatorRecord
 
 ITR, ETR = Endpoint(ip_address("192.0.2.1"), 50_000), Endpoint(ip_address("192.0.2.2"), 4342)
 REQUEST = MapRequest(7, None, (ITR.address,), (RequestRecord(ETR.address, 32),))
+# RFC 9306 sections 3 and 4: a vendor's LCAF, also inside of another, and an EID of nothing but unknown LCAFs.
+VENDORS_LOCATOR = MapReply(
+    7,
+    (
+        EidRecord(
+            ETR.address,
+            32,
+            1,
+            (
+                LocatorRecord(
+                    AfiList((ITR.address, VendorSpecific(0x00000C, b"?"))),
+                ),
+            ),
+        ),
+    ),
+).encode()
+UNKNOWN_EID = replace(REQUEST, records=(RequestRecord(Lcaf(99, b"new"), 0),)).encode()
 UNKNOWN_AFI = REQUEST.encode()[:-6] + b"\x7f\xff" + bytes(4)
 
 
@@ -50,6 +72,9 @@ def test_a_message_is_given_and_nothing_counted(outbox):
         (REQUEST.encode()[:-1], ControlReason.MALFORMED),
         (UNKNOWN_AFI, ControlReason.MALFORMED),
         (b"\x90" + bytes(20), ControlReason.UNKNOWN_TYPE),
+        (b"\xf4\x05" + bytes(20), ControlReason.UNKNOWN_TYPE),  # RFC 9304: a sub-type that is not ours
+        (VENDORS_LOCATOR, ControlReason.MALFORMED),
+        (UNKNOWN_EID, ControlReason.MALFORMED),
     ],
 )
 def test_what_is_no_message_is_counted_and_logged(outbox, payload, reason):

@@ -120,6 +120,9 @@ def _general(top: Reader, draft: Draft) -> Settings:
     retries = top.number("map-request-retries")
     routes = top.choice("tunnel-routes")
     native, lookup, size = top.flag("native-forward"), top.flag("rloc-lookup"), top.number("map-cache-size")
+    if native:
+        text = "native-forward sends packets with an EID as their source: the access network must route it"
+        top.report.warning(top.value_span("native-forward"), text, "off, or a proxy-etr")
     profile = top.choice("profile")
     if top.has("profile") and profile is not None:
         draft.profile = Profile(profile)

@@ -95,9 +95,9 @@ _passwords = (
         st.builds(Hkdf, st.binary(max_size=9), st.sampled_from([16, 32])),
     )
 )  # fmt: skip
-_rings = st.lists(_passwords, min_size=1, max_size=3, unique_by=lambda key: (key.algorithm, key.key_id, key.secret)) | st.builds(
-    Key, st.just(b""), st.just(KeyType.NONE), _bytes
-).map(lambda key: [key])
+_rings = st.lists(
+    _passwords, min_size=1, max_size=3, unique_by=lambda key: (key.algorithm, key.key_id, key.secret)
+) | st.builds(Key, st.just(b""), st.just(KeyType.NONE), _bytes).map(lambda key: [key])
 _interface_locators = st.builds(InterfaceLocator, _names, st.sampled_from([4, 6]), _bytes, _bytes)
 _hops = st.builds(Hop, _servers, st.booleans(), st.booleans(), st.booleans())
 _paths_over = st.lists(_hops, min_size=1, max_size=3, unique_by=lambda hop: hop.address).map(tuple)

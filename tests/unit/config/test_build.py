@@ -4,6 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from lispfast.config import parse
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Locator, Mapping
@@ -126,17 +127,25 @@ def test_what_the_public_profile_forbids_and_the_private_one_has() -> None:
 
 
 def test_policy_keys() -> None:
-    text = """native-forward = on rloc-lookup = off map-cache-size = 100
+    text = """rloc-lookup = off map-cache-size = 100
         allowed-dst-eids = { 192.0.2.0/24, [0]198.18.0.0/15 }
         allowed-dst-eids += { 2001:db8:e::/48 }"""
     found = settings(NODE + text)
-    assert (found.native_forward, found.rloc_lookup, found.map_cache_size) == (True, False, 100)
+    assert (found.native_forward, found.rloc_lookup, found.map_cache_size) == (False, False, 100)
     prefixes = ["192.0.2.0/24", "198.18.0.0/15", "2001:db8:e::/48"]
     assert found.allowed_destinations == tuple(EidPrefix.parse(text) for text in prefixes)
     other = NODE.replace("interface", "iid = 7 interface")
     assert settings(other + "allowed-dst-eids = { [7]192.0.2.0/24 }").allowed_destinations == (
         EidPrefix.parse("192.0.2.0/24", 7),
     )
+
+
+def test_native_forward_is_taken_with_a_warning() -> None:
+    loaded = parse(NODE + "native-forward = on")
+    assert loaded.settings is not None
+    assert loaded.settings.native_forward
+    (problem,) = loaded.warnings
+    assert "the access network must route it" in problem.text
 
 
 def test_ids_with_and_without_dashes() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,15 @@ def test_the_example_is_sound() -> None:
     assert load(EXAMPLE).problems == ()
 
 
-def test_the_commented_sections_of_the_example_are_sound_too() -> None:
-    """Taken out of their comments, the Map-Server's sections make a Map-Server."""
-    tail = EXAMPLE.read_text().partition("# lisp-site {")[2]
-    lines = [line.removeprefix("# ") for line in ("# lisp-site {" + tail).splitlines()]
-    body = "\n".join(line for line in lines if not line.startswith("ms-static-registered-site:"))
-    loaded = parse("operating-mode = MS\n" + body)
+def test_what_the_example_has_in_comments_is_sound_too() -> None:
+    text = EXAMPLE.read_text()
+    first = text.index("# pubsub = on")
+    tail = re.sub(r"^# (?=pubsub|lisp-sec|    |})", "", text[first:], flags=re.MULTILINE)
+    loaded = parse(text[:first] + tail)
     assert [str(problem) for problem in loaded.problems] == []
+    assert loaded.settings is not None
+    assert loaded.settings.pubsub.keys
+    assert loaded.settings.lisp_sec.keys
 
 
 @pytest.mark.parametrize("glue", ["", NODE])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lispfast._version import __version__
-from lispfast.cli import check, database, forwarding_table, map_cache, parts, sites, status
+from lispfast.cli import check, database, forwarding_table, map_cache, parts, sites, status, subscriptions
 from lispfast.cli.exits import Exit
 from lispfast.manage.client import ControlError, ask, ask_in_parts
 from lispfast.manage.paths import control_socket
@@ -24,6 +24,7 @@ NOUNS: dict[str, tuple[str, Callable[[View], str]]] = {
     "map-cache": ("the mappings of other EIDs that this node has learnt", map_cache.render),
     "database": ("this node's own EID-prefixes and their locators", database.render),
     "sites": ("a Map-Server's sites and their registrations", sites.render),
+    "subscriptions": ("who is told of changes by a Map-Server", subscriptions.render),
 }
 
 

@@ -20,6 +20,7 @@ def render(view: dict[str, Any]) -> str:
 def _entry(entry: dict[str, Any]) -> str:
     expires = "never" if entry["expires"] is None else duration(entry["expires"])
     line = f"{entry['eid_prefix']}, uptime: {duration(entry['uptime'])}, expires: {expires}, via {entry['via']}"
+    line += ", subscribed" if entry["subscribed"] else ""
     used = "never used" if entry["idle"] is None else f"used {duration(entry['idle'])} ago"
     if not entry["locators"]:
         return f"{line}, {used}\n  Negative cache entry, action: {entry['action']}\n"

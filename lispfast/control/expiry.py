@@ -34,6 +34,11 @@ class ExpiryQueue(Generic[_KeyT]):
             self._heap = [(when, serial, which) for which, (when, serial) in self._at.items()]
             heapq.heapify(self._heap)
 
+    def at(self, key: _KeyT) -> Seconds | None:
+        """The key's deadline, None without one."""
+        found = self._at.get(key)
+        return found[0] if found else None
+
     def discard(self, key: _KeyT) -> None:
         """Forget the key, if it is there."""
         self._at.pop(key, None)

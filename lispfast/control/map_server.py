@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lispfast.control import server_view
 from lispfast.control.effects import Datagram, Effect, Event, Timeout
 from lispfast.control.intake import Intake
 from lispfast.control.machine import earliest
@@ -23,15 +24,14 @@ from lispfast.control.mapping_system import MappingSystem
 from lispfast.control.outbox import Outbox
 from lispfast.control.publisher import Publisher
 from lispfast.control.register_intake import RegisterIntake
-from lispfast.control.registrations import Change, Registration, Registrations
+from lispfast.control.registrations import Change, Registrations
 from lispfast.control.replay import ReplayGuard
 from lispfast.control.role import NonceSource
 from lispfast.control.sites import SiteTable
 from lispfast.model.addresses import CONTROL_PORT
 from lispfast.model.forwarding import Punt, Traffic
-from lispfast.model.mapping import Locator
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import Settings, Site
+from lispfast.model.settings import Settings
 from lispfast.model.underlay import Underlay
 from lispfast.model.units import Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
@@ -51,16 +51,16 @@ class MapServer:
     """
 
     def __init__(self, settings: Settings, nonces: NonceSource, saved: Mapping[str, int]) -> None:
-        self._settings = settings
+        self.settings = settings
         self._outbox = Outbox()
-        self._sites = SiteTable(settings.sites)
-        self._registrations = Registrations()
-        system = MappingSystem(self._sites, self._registrations, settings.static_registrations)
-        self._publisher = Publisher(settings.pubsub, system, self._outbox)
-        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec, self._publisher)
+        self.sites = SiteTable(settings.sites)
+        self.registrations = Registrations()
+        system = MappingSystem(self.sites, self.registrations, settings.static_registrations)
+        self.publisher = Publisher(settings.pubsub, system, self._outbox)
+        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec, self.publisher)
         self._intake = Intake(self._outbox)
         guard, versions = ReplayGuard(saved), settings.header_hints.map_versioning
-        self._registers = RegisterIntake(self._sites, self._registrations, guard, self._outbox, versions=versions)
+        self._registers = RegisterIntake(self.sites, self.registrations, guard, self._outbox, versions=versions)
 
     def start(self, now: Seconds) -> None:
         """Nothing to begin: a Map-Server waits to be asked."""
@@ -77,9 +77,9 @@ class MapServer:
                 return None
             case MapRegister():
                 self._registers.handle_register(message, datagram, now)
-                return self._publisher.handle_changes(self._registrations.take_changes(), now)
+                return self.publisher.handle_changes(self.registrations.take_changes(), now)
             case MapNotifyAck():
-                return self._publisher.handle_acknowledgement(message, datagram, now)
+                return self.publisher.handle_acknowledgement(message, datagram, now)
             case MapRequest():
                 return self._resolver.handle_request(message, Arrival(datagram, datagram.source), now)
             case EncapsulatedControl():
@@ -101,13 +101,13 @@ class MapServer:
     def handle_timeout(self, now: Seconds) -> None:
         """A registration may have timed out, or a Map-Notify has to be sent."""
         self._expire(now)
-        self._publisher.handle_timeout(now)
+        self.publisher.handle_timeout(now)
 
     def poll_timeout(self) -> Timeout | None:
         """When the next registration times out or the next Map-Notify is to be sent."""
-        at = self._registrations.next_expiry()
+        at = self.registrations.next_expiry()
         expiry = None if at is None else Timeout(at, EXPIRY_SLACK, "a registration times out")
-        return earliest((expiry, self._publisher.next_timeout()))
+        return earliest((expiry, self.publisher.next_timeout()))
 
     def take_effects(self) -> list[Effect]:
         """What is to be done, in order; taking empties the list."""
@@ -122,18 +122,8 @@ class MapServer:
         return self._outbox.drops()
 
     def view(self, noun: str, now: Seconds) -> dict[str, object]:
-        """`status` or `sites`; times are seconds from now."""
-        if noun == "status":
-            return self._view_status(now)
-        if noun == "sites":
-            return {
-                "sites": [self._view_site(site, now) for site in self._sites],
-                "static": [
-                    {"eid_prefix": str(m.prefix), "ttl": m.ttl, "locators": [_view_locator(loc) for loc in m.locators]}
-                    for m in self._settings.static_registrations
-                ],
-            }
-        raise KeyError(noun)
+        """`status`, `sites` or `subscriptions` as server_view has them; KeyError for another noun."""
+        return server_view.NOUNS[noun](self, now)
 
     def _handle_encapsulated(self, message: EncapsulatedControl, datagram: Datagram, now: Seconds) -> None:
         if message.to_etr or message.ddt:
@@ -150,55 +140,7 @@ class MapServer:
         return self._resolver.handle_request(request, arrival, now)
 
     def _expire(self, now: Seconds) -> None:
-        for prefix, change in self._registrations.expire(now):
+        for prefix, change in self.registrations.expire(now):
             if change is Change.GONE:
                 self._outbox.event("registration-expired", eid_prefix=str(prefix))
-        self._publisher.handle_changes(self._registrations.take_changes(), now)
-
-    def _view_status(self, now: Seconds) -> dict[str, object]:
-        timeout = self.poll_timeout()
-        registered = {registration.site.prefix for _, registration in self._registrations.prefixes.items()}
-        return {
-            "mode": self._settings.mode.value,
-            "sites": len(self._sites),
-            "sites_registered": len(registered),
-            "registrations": len(self._registrations),
-            "static_registrations": len(self._settings.static_registrations),
-            "next": None if timeout is None else {"in": round(timeout.at - now, 3), "why": timeout.why},
-            "drops": {reason.value: count for reason, count in self.drops().items() if count},
-        }
-
-    def _view_site(self, site: Site, now: Seconds) -> dict[str, object]:
-        found = [*self._registrations.prefixes.under(site.prefix)]
-        exact = self._registrations.prefixes.get(site.prefix)
-        registrations = [r for r in (exact, *(r for _, r in found)) if r is not None and r.site.prefix == site.prefix]
-        return {
-            "eid_prefix": str(site.prefix),
-            "state": "registered" if registrations else "unregistered",
-            "accept_more_specifics": site.accept_more_specifics,
-            "proxy_reply": site.proxy_reply,
-            "registrations": [_view_registration(registration, now) for registration in registrations],
-        }
-
-
-def _view_registration(registration: Registration, now: Seconds) -> dict[str, object]:
-    mapping = registration.mapping
-    return {
-        "eid_prefix": str(mapping.prefix),
-        "ttl": mapping.ttl,
-        "locators": [_view_locator(locator) for locator in mapping.locators],
-        "proxy_reply": registration.proxy_reply,
-        "registerers": len(registration.entries),
-        "last_registerer": str(registration.latest.source),
-        "uptime": round(now - registration.since, 3),
-        "expires": round(registration.expires - now, 3),
-    }
-
-
-def _view_locator(locator: Locator) -> dict[str, object]:
-    return {
-        "address": str(locator.address),
-        "priority": locator.priority,
-        "weight": locator.weight,
-        "reachable": locator.reachable,
-    }
+        self.publisher.handle_changes(self.registrations.take_changes(), now)

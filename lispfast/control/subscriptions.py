@@ -106,6 +106,13 @@ class Subscriptions:
         """The confirmed subscription of that name."""
         return (self._by_prefix.get(name[1]) or {}).get(name[0])
 
+    def expires(self, name: Name) -> Seconds:
+        """When a subscription that is not renewed ends; KeyError for none of that name."""
+        at = self.expiry.at(name)
+        if at is None:
+            raise KeyError(name)
+        return at
+
     def has_room(self, name: Name) -> bool:
         """Whether there may be a subscription of that name as well."""
         return self.get(name) is not None or (self._count[name[0]] < self._limit and len(self) < MAX_TOTAL)

@@ -316,7 +316,7 @@ def test_the_registrations_of_a_map_server_show_no_secret():
     etr_registers(bench, security=True)
     ask(bench)
     shown = repr(bench.events) + repr(bench.sites()) + repr(bench.server.view("status", bench.now))
-    registrations = bench.server._registrations.prefixes.items()
+    registrations = bench.server.registrations.prefixes.items()
     shown += repr(list(registrations))
     for secret in (KEY.secret, SECRET.secret, OTK):
         assert repr(secret)[2:-1] not in shown

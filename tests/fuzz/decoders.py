@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -112,7 +113,8 @@ def corpus(target: str) -> list[bytes]:
     from tests.vectors.pcap import read_control
 
     if target == "configuration":
-        return [path.read_bytes() for path in (ROOT / "lispd.conf.example",)]
+        whole = re.findall(rb"^```conf whole\n(.*?)^```$", (ROOT / "docs/lispd.conf.md").read_bytes(), re.M | re.S)
+        return [(ROOT / "lispd.conf.example").read_bytes(), *whole]
     if target == "address":
         replies = [each for each in MESSAGES.values() if isinstance(each, MapReply)]
         places = (locator.address for reply in replies for record in reply.records for locator in record.locators)

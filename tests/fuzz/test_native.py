@@ -110,6 +110,13 @@ def test_frames_of_many_segments_between_two_engines(tmp_path: Path, sanitizer: 
     assert "merged" in run(program, two_free_ports(), 20_000_000 * TIMES)
 
 
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_tunnels_inside_of_tunnels_and_packets_that_leave_natively(tmp_path: Path, sanitizer: str) -> None:
+    program = compile_harness("nested", sanitizer, tmp_path)
+    native = ("native",) if os.geteuid() == 0 else ()  # raw sockets: on loopback
+    assert "taken apart" in run(program, two_free_ports(), 3_000 * TIMES, *native)
+
+
 def test_the_ring_and_the_peers_between_two_threads(tmp_path: Path) -> None:
     program = compile_harness("ring", "tsan", tmp_path)
     assert "punts" in run(program, 50_000 * TIMES)

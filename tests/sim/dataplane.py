@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lispfast.model.addresses import Address, Eid, EidPrefix, Endpoint
 from lispfast.model.forwarding import (
     Drop,
     Encapsulate,
+    HeaderHint,
     Miss,
     Native,
     PrefixTraffic,
@@ -26,6 +27,7 @@ from .tables import Table
 
 STAGE_PACKETS = 32
 STAGE_AGE = 10.0
+HINT_AGE = 1.0  # what an RLOC says is told once a second at the most
 PUNT_AGE = 1.0  # a miss that was not answered by a commit is punted again after it
 
 
@@ -50,6 +52,7 @@ class SlowDataPlane:
         self._reading = 0
         self._changed: dict[EidPrefix, int] = {}  # the reading after which a prefix was used last
         self._outer: dict[Address, Seconds] = {}
+        self._said: dict[Address, tuple[Seconds, HeaderHint | None]] = {}
 
     def commit(self, transaction: Transaction) -> None:
         """Apply it whole, and forward what waits; DataPlaneError for one that the real data plane would refuse."""
@@ -74,15 +77,31 @@ class SlowDataPlane:
 
     def receive(self, packet: Packet, source: Endpoint) -> None:
         """An encapsulated packet came."""
-        if self.table.ours(Eid(packet.destination, InstanceId(packet.iid))) is None:
+        own = self.table.ours(Eid(packet.destination, InstanceId(packet.iid)))
+        if own is None:
             self.drops["not-our-eid"] += 1
             return
+        if self.table.private:
+            said = self._hear(packet, source.address)
+            if said is not None and not sound_version(said, own.version):
+                self.drops["map-version"] += 1
+                return
         self._outer[source.address] = self.clock()
         found = self.table.match(Eid(packet.source, InstanceId(packet.iid)))
         if found is not None:
             self._came[found[0]] += 1
             self._changed[found[0]] = self._reading
         self.delivered.append((self.clock(), packet))
+
+    def _hear(self, packet: Packet, rloc: Address) -> int | None:
+        """Punt what the header says if it is news; the destination Map-Version that it brings, if any."""
+        hint = read_header(packet, rloc)
+        at, before = self._said.get(rloc, (Seconds(-HINT_AGE), None))
+        told = replace(hint, source=rloc)
+        if told != before and self.clock() - at >= HINT_AGE:
+            self._said[rloc] = (self.clock(), told)
+            self.punts.append(hint)
+        return hint.destination_version
 
     def take_punts(self) -> list[Punt]:
         """Every punt since the last time."""
@@ -130,6 +149,7 @@ class SlowDataPlane:
             return
         source, rloc = ways[0]
         assert source.version == rloc.version, "a slot of the locator's family"
+        packet = replace(packet, header=self.table.header(eid, rloc))
         self.transmit(packet, Endpoint(source, 50000), Endpoint(rloc, self.table.port(eid, rloc)))
 
     def _wait(self, packet: Packet, eid: Eid, since: Seconds) -> None:
@@ -141,3 +161,20 @@ class SlowDataPlane:
         if now - self._punted.get(eid, Seconds(-PUNT_AGE)) >= PUNT_AGE:
             self._punted[eid] = now
             self.punts.append(Miss(eid.address, packet.source, eid.iid))
+
+
+def read_header(packet: Packet, rloc: Address) -> HeaderHint:
+    """What the 8 bytes say (RFC 9300 section 5.3)."""
+    flags, word = packet.header[0], int.from_bytes(packet.header[1:4], "big")
+    hint = HeaderHint(rloc, packet.source, InstanceId(packet.iid))
+    if flags & 0x40:
+        bits = packet.header[7:] if flags & 0x08 else packet.header[4:]
+        hint = replace(hint, status_bits=int.from_bytes(bits, "big"))
+    if flags & 0x80:
+        return replace(hint, nonce=word, echo=bool(flags & 0x20))
+    return replace(hint, source_version=word >> 12, destination_version=word & 0xFFF) if flags & 0x10 else hint
+
+
+def sound_version(said: int, ours: int) -> bool:
+    """Whether a destination Map-Version may be: ours, or an older one (RFC 9302 section 7.1)."""
+    return 0 not in (said, ours) and said in [(ours - back) % 4096 for back in range(2049)]

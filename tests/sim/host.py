@@ -10,6 +10,7 @@ from lispfast.control.role import Role
 from lispfast.model.addresses import Address, Eid, Endpoint
 from lispfast.model.forwarding import Encapsulate, PathMtu
 from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import Profile
 from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.model.units import InstanceId, Seconds, WireMtu
 
@@ -55,6 +56,8 @@ class Host:
         self.dataplane = SlowDataPlane(self._transmit, lambda: self.network.now)
         self._reading = 0
         self.role = self._make_role(self.disk)
+        settings = getattr(self.role, "settings", None)
+        self.dataplane.table.private = settings is not None and settings.profile is Profile.PRIVATE
         self._step(lambda: self.role.start(self.network.now))
         self._tell_underlay()
 
@@ -91,6 +94,7 @@ class Host:
     def receive_data(self, packet: Packet, source: Endpoint) -> None:
         """An encapsulated packet came to one of our addresses."""
         self.dataplane.receive(packet, source)
+        self._punts()
 
     def receive_control(self, payload: bytes, source: Endpoint, destination: Endpoint) -> None:
         """A datagram came to port 4342 of one of our addresses."""

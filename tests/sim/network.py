@@ -59,12 +59,13 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """An inner packet, from EID to EID; `serial` tells it from others."""
+    """An inner packet, from EID to EID; `serial` tells it from others, `header` are the 8 bytes in front of it."""
 
     source: Address
     destination: Address
     serial: int
     iid: int = 0
+    header: bytes = bytes(8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,12 @@ class Table:
         covering = [own for own in self.local if own.prefix.contains(eid)]
         return max(covering, key=lambda own: own.prefix.length, default=None)
 
+    def header(self, eid: Eid, rloc: Address) -> bytes:
+        """The 8 bytes in front of packets for the EID to an RLOC of the verdict."""
+        verdict = self.lookup(eid)
+        assert isinstance(verdict, Encapsulate)
+        return next(one.header for one in verdict.locators if one.address == rloc)
+
     def match(self, eid: Eid) -> tuple[EidPrefix, Verdict] | None:
         """The longest prefix that holds the EID, with its verdict."""
         covering = [prefix for prefix in self.verdicts if prefix.contains(eid)]

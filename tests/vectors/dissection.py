@@ -63,8 +63,9 @@ def _map_request(message: MapRequest) -> Iterator[Shown]:
     yield "lisp.mreq.flags.smr", int(message.smr)
     yield "lisp.mreq.flags.pitr", int(message.pitr)
     yield "lisp.mreq.flags.smri", int(message.smr_invoked)
-    # tshark 4.0 takes L and D, bits 17 and 18, for the last of nine reserved bits.
-    yield "lisp.mreq.res", int(message.local_xtr) << 1 | int(message.dont_reply)
+    # tshark 4.0 takes I, L and D, bits 11, 17 and 18, for the first and the last of nine reserved bits.
+    reserved = int(message.identity is not None) << 7 | int(message.local_xtr) << 1 | int(message.dont_reply)
+    yield "lisp.mreq.res", reserved
     yield "lisp.irc", len(message.itr_rlocs) - 1
     yield "lisp.records", len(message.records)
     yield "lisp.nonce", message.nonce
@@ -77,6 +78,8 @@ def _map_request(message: MapRequest) -> Iterator[Shown]:
         yield "lisp.mreq.record.res", record.reserved
         yield "lisp.mreq.record.prefix.length", record.mask_len
         yield from _address("lisp.mreq.record.prefix.ipv4", "lisp.mreq.record.prefix.ipv6", record.eid)
+    if message.map_data is not None:
+        yield from _records((message.map_data,))
 
 
 def _map_reply(message: MapReply) -> Iterator[Shown]:
@@ -94,7 +97,7 @@ def _map_register(message: MapRegister) -> Iterator[Shown]:
     yield "lisp.mreg.flags.sec", int(message.security)
     yield "lisp.mreg.flags.xtrid", int(message.identity is not None)
     yield "lisp.mreg.flags.rtr", 0
-    yield "lisp.mreg.res", int(message.use_ttl) << 2 | int(message.merge) << 1
+    yield "lisp.mreg.res", int(message.eid_notify) << 3 | int(message.use_ttl) << 2 | int(message.merge) << 1
     yield "lisp.mreg.flags.wmn", int(message.want_map_notify)
     yield from _authenticated(message)
 

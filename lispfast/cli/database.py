@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lispfast.cli.map_cache import ways
 from lispfast.cli.tables import table
 
 HEADER = ("Locator", "Interface", "Family", "State", "Pri/Wgt")
@@ -25,4 +26,5 @@ def _mapping(mapping: dict[str, Any]) -> str:
         )
         for locator in mapping["locators"]
     ]
-    return f"{mapping['eid_prefix']}, TTL {mapping['ttl']} min\n" + table(HEADER, rows, "  ")
+    version = f", version {mapping['map_version']}" if mapping["map_version"] else ""
+    return f"{mapping['eid_prefix']}, TTL {mapping['ttl']} min{version}\n" + table(HEADER, rows, "  ") + ways(mapping)

@@ -21,6 +21,7 @@ def _entry(entry: dict[str, Any]) -> str:
     expires = "never" if entry["expires"] is None else duration(entry["expires"])
     line = f"{entry['eid_prefix']}, uptime: {duration(entry['uptime'])}, expires: {expires}, via {entry['via']}"
     line += ", subscribed" if entry["subscribed"] else ""
+    line += f", version {entry['map_version']}" if entry["map_version"] else ""
     used = "never used" if entry["idle"] is None else f"used {duration(entry['idle'])} ago"
     if not entry["locators"]:
         return f"{line}, {used}\n  Negative cache entry, action: {entry['action']}\n"
@@ -36,7 +37,15 @@ def _entry(entry: dict[str, Any]) -> str:
         )
         for locator in entry["locators"]
     ]
-    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + packets(entry)
+    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + ways(entry) + packets(entry)
+
+
+def ways(entry: dict[str, Any]) -> str:
+    """A line for each locator that more than one RLOC leads to."""
+    lines = [f"  To {one['address']} along {', '.join(one['path'])}\n" for one in entry["locators"] if one["path"]]
+    sites = [one for one in entry["locators"] if one.get("site")]
+    lines += [f"  To {one['address']} through the locators of {one['site']}, the site it visits\n" for one in sites]
+    return "".join(lines)
 
 
 def _mtu(locator: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lispfast.control.map_cache import Entry
 from lispfast.control.policy import Outlook, usable_locators
 from lispfast.control.registrar import Registration
-from lispfast.model.mapping import Locator
+from lispfast.model.mapping import Hop, Locator
 from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, Settings
 from lispfast.model.underlay import Interface
 from lispfast.model.units import Seconds
@@ -55,7 +55,8 @@ def status(node: MobileNode, now: Seconds) -> View:
 def map_cache(node: MobileNode, now: Seconds) -> View:
     """`entries`: `eid_prefix`, `uptime`, `expires`, `via`, `subscribed`, `action`, `idle`, `locators` and its use each.
 
-    `expires` is None for an entry that never does, `idle` None for one that was never used. Its use is `packets_out`,
+    `expires` is None for an entry that never does, `idle` None for one that was never used, `map_version` 0 for one
+    without a Map-Version. Its use is `packets_out`,
     `bytes_out`, `packets_in`, `bytes_in` (inner ones) and `drops`, 0 before the first packet. A locator has `address`,
     `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `smoothed_rtt_ms`, `encapsulation` and `mtu`: of the path, outer
     headers included, with `mtu_learnt`, how long ago a router said so, None where it is the interface's. `path` are the
@@ -66,7 +67,8 @@ def map_cache(node: MobileNode, now: Seconds) -> View:
 
 
 def database(node: MobileNode, now: Seconds) -> View:
-    """`mappings`, each with `eid_prefix`, `ttl` in minutes and `locators`: configured ones and what became of them."""
+    """`mappings`, each with `eid_prefix`, `ttl` in minutes, `map_version`, 0 for none, and `locators`: configured ones and
+    what became of them."""
     return {"mappings": [_mapping(node, entry) for entry in node.settings.database]}
 
 
@@ -132,6 +134,7 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
         "subscribed": node.subscriber.subscribed(entry.prefix),
         "action": entry.mapping.action.name.lower().replace("_", "-") if entry.mapping.negative else "encapsulate",
         "authoritative": entry.mapping.authoritative,
+        "map_version": entry.mapping.version,
         "idle": None if idle is None else round(idle, 3),
         "packets_out": use.packets_out,
         "bytes_out": use.bytes_out,
@@ -177,12 +180,19 @@ def _path(node: MobileNode, locator: Locator, outlook: Outlook, now: Seconds) ->
 
 def _mapping(node: MobileNode, entry: DatabaseMapping) -> View:
     configured = [_configured(node, locator) for locator in entry.locators]
-    return {"eid_prefix": str(entry.prefix), "ttl": entry.ttl, "locators": configured}
+    return {
+        "eid_prefix": str(entry.prefix),
+        "ttl": entry.ttl,
+        "map_version": entry.version,
+        "locators": configured,
+    }
 
 
 def _configured(node: MobileNode, locator: InterfaceLocator | AddressLocator) -> View:
+    hops: tuple[Hop, ...] = ()
     if isinstance(locator, AddressLocator):
         address: str | None = str(locator.address)
+        hops = locator.path
         up = not locator.local or node.position.source_at(locator.rloc) is not None
         where: View = {"interface": None, "family": f"ipv{locator.address.version}", "local": locator.local}
     else:
@@ -193,6 +203,7 @@ def _configured(node: MobileNode, locator: InterfaceLocator | AddressLocator) ->
     return {
         **where,
         "address": address,
+        "path": [str(hop.address) for hop in hops],
         "state": "up" if up else "down",
         "priority": locator.priority,
         "weight": locator.weight,

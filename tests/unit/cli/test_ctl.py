@@ -10,11 +10,12 @@ import pytest
 
 from lispfast.cli import ctl
 from lispfast.cli.exits import Exit
+from lispfast.cli.map_cache import ways
 from lispfast.manage.client import ControlError
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.forwarding import PathMtu, PrefixTraffic, Traffic
-from lispfast.model.mapping import Action
-from lispfast.model.settings import Key, KeyType, LispSec, Use
+from lispfast.model.mapping import Action, Hop, Locator
+from lispfast.model.settings import AddressLocator, Key, KeyType, LispSec, Use
 from lispfast.model.units import Seconds, WireMtu
 from tests.unit.control import ms_helpers as server
 from tests.unit.control.mn_helpers import NOWHERE, PEER, PEER_RLOC, Bench, host, mapping, registered, settings
@@ -136,3 +137,25 @@ def test_a_daemon_that_cannot_be_asked_is_a_sentence(
     monkeypatch.setattr(ctl, "ask", refuse)
     assert ctl.main(["status"]) == Exit.FAULT
     assert capsys.readouterr() == ("", "lispctl: no lispd-fast runs here\n")
+
+
+def test_the_way_to_an_rloc_and_map_versions_are_told_where_there_are_any(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = (Hop(ip_address("192.0.2.1")), Hop(PEER_RLOC))
+    (own,) = [one for one in settings().database if one.prefix.version == 4]
+    ours = (Hop(ip_address("192.0.2.1")), Hop(ip_address("203.0.113.50")))
+    own = replace(own, version=7, locators=(AddressLocator(ours[0].address, path=ours), *own.locators))
+    known = replace(mapping("10.0.0.2/32"), locators=(Locator(path[0].address, path=path),), version=9)
+    bench = registered(settings(database=(own,), static_map_cache=(known,)))
+    lines = shown(bench, "map-cache", monkeypatch, capsys).splitlines()
+    assert lines[2].endswith(", version 9, never used")
+    assert lines[5] == f"  To 192.0.2.1 along 192.0.2.1, {PEER_RLOC}"
+    lines = shown(bench, "database", monkeypatch, capsys).splitlines()
+    assert lines[0].endswith(" min, version 7")
+    assert lines[-1] == "  To 192.0.2.1 along 192.0.2.1, 203.0.113.50"
+
+
+def test_a_visited_site_is_named() -> None:
+    entry = {"locators": [{"address": "172.20.0.5", "path": [], "site": "172.20.0.0/16"}]}
+    assert ways(entry) == "  To 172.20.0.5 through the locators of 172.20.0.0/16, the site it visits\n"

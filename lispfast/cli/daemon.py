@@ -84,7 +84,7 @@ def _cleanup(settings: Settings | None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="lispd-fast",
-        description="A LISP mobile node, or a Map-Server and Map-Resolver, in the foreground.",
+        description="A LISP mobile node, an xTR, or a Map-Server and Map-Resolver, in the foreground.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lispfast.config.draft import Draft, PlacedKey
 from lispfast.config.schema import MASKED_KEY
-from lispfast.model.settings import KeyType, Profile, Use
+from lispfast.model.settings import KeyType, Mode, Profile, Use
 
 _SIGNING = ("map-server", "lisp-site", "other-key", "pubsub-key")
 _WEAK = {
@@ -59,12 +59,13 @@ def _check_use(draft: Draft) -> None:
     """Keys that nobody uses, and protections without a key."""
     lisp_sec, pubsub = draft.lisp_sec, draft.pubsub
     key_span = draft.attempted.get("lisp-sec-key")
+    asked = "what we ask for" if draft.mode is not Mode.MS else "what we are asked for"
     if lisp_sec.use is Use.OFF and key_span:
         draft.report.warning(key_span, "lisp-sec-key does nothing without lisp-sec", "lisp-sec = on")
-    elif lisp_sec.use is Use.REQUIRED and not key_span:
+    elif lisp_sec.use is Use.REQUIRED and not key_span and draft.mode is not Mode.MS:
         draft.error(draft.lisp_sec_span, "lisp-sec required without a key: nothing would be resolved", _SEC_KEY)
-    elif lisp_sec.use is Use.ON and not key_span:
-        draft.report.warning(draft.lisp_sec_span, "lisp-sec without a key does not protect what we ask for", _SEC_KEY)
+    elif lisp_sec.use is not Use.OFF and not key_span:
+        draft.report.warning(draft.lisp_sec_span, f"lisp-sec without a key does not protect {asked}", _SEC_KEY)
     key_span = draft.attempted.get("pubsub-key")
     if key_span and not pubsub.subscribe:
         draft.report.warning(key_span, "pubsub-key does nothing without pubsub", "pubsub = on")

@@ -67,8 +67,8 @@ def map_cache(node: MobileNode, now: Seconds) -> View:
 
 
 def database(node: MobileNode, now: Seconds) -> View:
-    """`mappings`, each with `eid_prefix`, `ttl` in minutes, `map_version`, 0 for none, and `locators`: configured ones and
-    what became of them."""
+    """`mappings`, each with `eid_prefix`, `ttl` in minutes, `map_version`, 0 for none, and `locators`: configured ones
+    and what became of them."""
     return {"mappings": [_mapping(node, entry) for entry in node.settings.database]}
 
 

@@ -237,6 +237,8 @@ def servers() -> st.SearchStrategy[Settings]:
     return st.builds(
         Settings,
         st.just(Mode.MS),
+        lisp_sec=_lisp_secs,
+        pubsub=_pubsubs,
         sites=st.lists(site, min_size=1, max_size=3, unique_by=lambda s: s.prefix).map(tuple),
         static_registrations=_mappings(_ttls, st.none()),
         debug=st.integers(0, 3),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .samples import said_after_node
+from .samples import RESOLVER, said, said_after_node
+from .samples import SERVER as OUR_SERVER
 
 IGNORED = "is not supported yet and does nothing"
 WEAK = "HMAC-SHA-1, is not for the public Internet"
@@ -153,3 +154,47 @@ def test_one_problem_with_its_place(text: str, problem: str) -> None:
     found = [one for one in found if WEAK not in one]
     assert len(found) == 1
     assert found[0].startswith(problem)
+
+
+OUTSIDE = OUR_SERVER + RESOLVER
+SITE = """operating-mode = xTR
+database-mapping { eid-prefix = 198.18.0.0/15 rloc-iface { interface = eth0 } }
+database-mapping { eid-prefix = 2001:db8:e::/48 iid = 7 rloc-iface { interface = eth0 } }
+"""
+IN_A_SITE = [
+    ("map-resolver = 198.19.255.255", "map-resolver 198.19.255.255 is inside the EID-prefix 198.18.0.0/15"),
+    ("proxy-itrs = { 2001:db8:e:1::1 }", "proxy-itr 2001:db8:e:1::1 is inside the EID-prefix [7]2001:db8:e::/48"),
+    (
+        "static-map-cache { eid-prefix = 192.0.2.0/24 rloc = 198.18.0.1 }",
+        "locator 198.18.0.1 is inside the EID-prefix 198.18.0.0/15",
+    ),
+    (
+        "database-mapping { eid-prefix = 192.0.2.0/24 rloc-address { address = 198.18.0.1 } }",
+        "locator 198.18.0.1 is inside the EID-prefix 198.18.0.0/15",
+    ),
+    (
+        "database-mapping { eid-prefix = 198.18.7.0/24 iid = 7 rloc-iface { interface = eth1 } }",
+        "[7]198.18.7.0/24 overlaps 198.18.0.0/15 in another instance-ID",
+    ),
+    (
+        "database-mapping { eid-prefix = 198.16.0.0/12 iid = 8 rloc-iface { interface = eth1 } }",
+        "[8]198.16.0.0/12 overlaps 198.18.0.0/15 in another instance-ID",
+    ),
+    (
+        "database-mapping { eid-prefix = 198.18.0.0/15 rloc-iface { interface = eth1 } }",
+        "database-mapping 198.18.0.0/15 is given twice",
+    ),
+    ("lisp-site { eid-prefix = 192.0.2.0/24 key-type = 2 key = k }", "lisp-site does nothing in an xTR"),
+]
+
+
+@pytest.mark.parametrize(("text", "problem"), IN_A_SITE)
+def test_a_site_is_not_part_of_what_carries_it_nor_of_another_instance(text: str, problem: str) -> None:
+    (found,) = said(OUTSIDE + SITE + text)
+    assert problem in found
+    assert found.startswith("6:")
+
+
+def test_an_xtr_without_an_eid_prefix_has_nothing_to_do() -> None:
+    (found,) = said(OUTSIDE + "operating-mode = xTR")
+    assert found == "3:18: error: no database-mapping: an xTR needs an EID-prefix (database-mapping { ... })"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from .samples import NODE, said, said_after_node
+from .samples import MAP_SERVER, NODE, said, said_after_node
 
 FORBIDDEN = "is refused on the public profile (RFC 9301 section 1.1)"
 SITES = "".join(f"lisp-site {{ eid-prefix = 192.0.2.{n}/32 key-type = 1 key = k }}\n" for n in range(250))
@@ -71,3 +71,10 @@ USES = [
 @pytest.mark.parametrize(("text", "problem"), USES)
 def test_protections_and_their_keys_come_together(text: str, problem: str) -> None:
     assert said_after_node(text) == [problem]
+
+
+@pytest.mark.parametrize("use", ["on", "required"])
+def test_a_map_server_without_a_key_answers_as_ever(use: str) -> None:
+    assert said(MAP_SERVER + f"lisp-sec = {use}") == [
+        "3:12: warning: lisp-sec without a key does not protect what we are asked for (lisp-sec-key { key = ... })"
+    ]

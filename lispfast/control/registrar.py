@@ -41,6 +41,7 @@ from lispfast.control.lisp_sec_answers import can_protect
 from lispfast.control.machine import consult, earliest
 from lispfast.control.mobility import Position, Source
 from lispfast.control.outbox import Outbox
+from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.register_nonce import RegisterNonce
 from lispfast.model.addresses import CONTROL_PORT, EidPrefix
 from lispfast.model.errors import WireError
@@ -68,6 +69,10 @@ MAX_NONCES = 64  # of one Map-Server that are told from an unsolicited Map-Notif
 WARN_AFTER = 3  # sends without an answer: 7 s, when a lost datagram or two are no explanation any more
 REFRESH_SLACK = Seconds(5)
 RETRY_SLACK = Seconds(0.05)
+# Of unsolicited Map-Notifies that are acknowledged: who plays old ones back gets no more than this out of us. A
+# Map-Server repeats one after 3 s at the earliest (section 5.7).
+ACK_INTERVAL = Seconds(1)
+ACK_BURST = 8
 
 
 class State(StrEnum):
@@ -154,6 +159,7 @@ class Registration:
         self.confirmed_at: Seconds | None = None
         self._nonce = nonce
         self._outbox = outbox
+        self._acknowledgements = RateLimiter(ACK_INTERVAL, ACK_BURST, capacity=1)
         self._source: Source | None = None
         self._mappings: tuple[Mapping, ...] = ()
         self._parts: list[tuple[Mapping, ...]] = []
@@ -210,7 +216,10 @@ class Registration:
             self._outbox.drop(ControlReason.EID_NOT_OURS)
             return False
         if sent is None:
-            self._acknowledge(message, datagram, key)
+            if self._acknowledgements.allow(None, now):
+                self._acknowledge(message, datagram, key)
+            else:
+                self._outbox.drop(ControlReason.RATE_LIMITED)
             return False
         if sent.round != self._round or sent.part not in self._unconfirmed:
             self._outbox.drop(ControlReason.NONCE_UNKNOWN)  # late, or replayed: it proves nothing of this round

@@ -191,6 +191,27 @@ def test_a_map_notify_played_back_is_counted_and_changes_nothing():
             forge(world, world.phone, notify.content, SERVER_V4)
 
 
+def test_map_notifies_of_an_earlier_run_played_back_are_acknowledged_within_a_limit():
+    """After a restart nobody can tell them from unsolicited ones, which are to be acknowledged; once each at least."""
+    world = peaceful()
+    notify = caught(world, "MapNotify", "phone")
+    world.phone.crash()
+    world.phone.start()
+    world.network.run(10)
+    began, before, told = world.network.now, knowledge(world), len(world.phone.told("map-notify-unsolicited"))
+    forge(world, world.phone, notify.content, SERVER_V4)
+    world.network.run(0.1)
+    assert len(world.network.frames("MapNotifyAck", "phone", since=began)) == 1
+    for n in range(1000):
+        world.network.after(n / 100, lambda: forge(world, world.phone, notify.content, SERVER_V4))
+    world.network.run(10.1)
+    acknowledged = len(world.network.frames("MapNotifyAck", "phone", since=began))
+    assert acknowledged <= 8 + 11
+    assert len(world.phone.told("map-notify-unsolicited")) - told == acknowledged, "nor does it fill the log"
+    assert world.phone.drops()[ControlReason.RATE_LIMITED] == 1001 - acknowledged
+    assert knowledge(world) == before
+
+
 def test_a_map_notify_for_somebody_elses_eid():
     """The laptop's, whose key is the same: it is not the phone's to be notified of."""
     world = peaceful()

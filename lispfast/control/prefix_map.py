@@ -68,6 +68,10 @@ class PrefixMap(Generic[_ValueT]):
         lengths[key[3]] -= 1
         if not lengths[key[3]]:
             del lengths[key[3]]
+        if not lengths:
+            del self._lengths[key[:2]]
+        if not lengths:
+            del self._lengths[key[:2]]
 
     def cover(self, prefix: EidPrefix) -> tuple[EidPrefix, _ValueT] | None:
         """The most specific entry that is this prefix or covers it, None without one."""

@@ -113,3 +113,31 @@ def test_slices_are_the_whole_in_its_order_whether_the_place_to_go_on_from_is_th
     assert [key for some in slices for key in some] == whole
     beyond = map_of({*keys, start})
     assert found.after(start, room) == beyond.after(start, room)
+
+
+def test_nothing_is_left_of_an_instance_that_went():
+    """Instance-IDs are 16 million."""
+    prefixes = PrefixMap()
+    for iid in range(100):
+        prefix = EidPrefix.parse("10.0.0.0/8", iid)
+        prefixes.put(prefix, iid)
+        prefixes.remove(prefix)
+    assert [vars(prefixes)[name] for name in vars(prefixes)] == [{}, [], {}]
+
+
+def test_nothing_is_left_of_an_instance_without_prefixes():
+    prefixes = PrefixMap()
+    for iid in range(1000):
+        prefixes.put(EidPrefix.parse("10.0.0.0/8", iid), iid)
+        prefixes.remove(EidPrefix.parse("10.0.0.0/8", iid))
+    assert (len(prefixes), prefixes._lengths, prefixes._order) == (0, {}, [])
+
+
+def test_the_less_specifics_of_a_prefix_come_most_specific_first():
+    prefixes = PrefixMap()
+    for text in ("10.0.0.0/8", "10.1.0.0/16", "10.1.1.0/24", "10.2.0.0/16", "0.0.0.0/0"):
+        prefixes.put(EidPrefix.parse(text), None)
+    found = prefixes.covers(EidPrefix.parse("10.1.1.0/24"))
+    assert [str(prefix) for prefix in found] == ["10.1.0.0/16", "10.0.0.0/8", "0.0.0.0/0"]
+    assert prefixes.covers(EidPrefix.parse("0.0.0.0/0")) == []
+    assert prefixes.covers(EidPrefix.parse("10.0.0.0/8", 7)) == []

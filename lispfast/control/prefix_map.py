@@ -70,8 +70,6 @@ class PrefixMap(Generic[_ValueT]):
             del lengths[key[3]]
         if not lengths:
             del self._lengths[key[:2]]
-        if not lengths:
-            del self._lengths[key[:2]]
 
     def cover(self, prefix: EidPrefix) -> tuple[EidPrefix, _ValueT] | None:
         """The most specific entry that is this prefix or covers it, None without one."""

@@ -69,6 +69,7 @@ class VisitedSites:
         covered: list[Address] = []
         named: list[Address] = []
         for prefix in changed:
+            named += self._named.get(prefix, ())  # who else names them may no longer be led back
             self._follow(prefix, self._cache.get(prefix))
         for prefix in changed:
             named += self._named.get(prefix, ())

@@ -42,6 +42,7 @@ EXPECTED_DROPS = {
 
 # What is kept on purpose when nobody uses it any more, with its bound: rate limits, and who was heard.
 MEMORIES = {
+    "_asked": 4096,  # visited_sites: RLOCs that were looked up
     "_buckets": 4096,
     "_failures": 4096,
     "_followed": 4096,
@@ -182,10 +183,13 @@ def test_who_was_not_told_finds_out_by_probes(day):
 
 
 def test_packets_arrive(day):
-    """One in ten is lost on its way, and a burst begins with a loss where a peer was silent at the last move."""
+    """One in ten is lost on its way, and a burst begins with a loss where a peer was silent at the last move.
+
+    One question in 150 is lost in all three tries, each there or back, and then packets are refused for 5 s.
+    """
     assert day.packets["sent"] > 25_000
     assert 0.86 < day.packets["arrived"] / day.packets["sent"] < 0.91
-    assert day.packets["rejected"] <= 0.002 * day.packets["sent"]
+    assert day.packets["rejected"] <= 0.004 * day.packets["sent"]
 
 
 def test_nothing_leaks(day):

@@ -21,6 +21,9 @@ from lispfast.wire.packet import InnerDatagram
 
 LOG_INTERVAL = Seconds(10)  # over all senders, as a source address is easily made up
 LOG_BURST = 5
+# Of a payload: 255 records with three IPv4 locators each fit. To read the 64 KiB that UDP allows costs up to 100 ms, before any
+# authentication could have told who sent it.
+MESSAGE_MAX = 16_384
 
 
 class Intake:
@@ -34,6 +37,9 @@ class Intake:
         """The message, None where the datagram is none: then it is counted."""
         if CONTROL_PORT not in (datagram.source.port, datagram.destination.port):
             self._outbox.drop(ControlReason.WRONG_PORT)
+            return None
+        if len(datagram.payload) > MESSAGE_MAX:
+            self._outbox.drop(ControlReason.TOO_LONG)
             return None
         try:
             return decode(datagram.payload)

@@ -44,6 +44,7 @@ class ControlReason(StrEnum):
 
     MALFORMED = "malformed"  # the codec refused it
     UNKNOWN_TYPE = "unknown-type"
+    TOO_LONG = "too-long"  # more bytes than any message needs
     NOT_FOR_ROLE = "not-for-role"  # a message that this role does not receive
     WRONG_PORT = "wrong-port"  # neither port is 4342
     NONCE_UNKNOWN = "nonce-unknown"  # a reply to nothing outstanding

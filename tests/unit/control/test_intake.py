@@ -108,3 +108,12 @@ def test_a_flood_from_made_up_sources_is_counted_whole_and_logged_in_part(outbox
     assert counted(outbox) == {ControlReason.MALFORMED: 1000}
     reader.read(arrived(UNKNOWN_AFI), 20)
     assert len(outbox.take_events()) == 1
+
+
+def test_a_datagram_longer_than_any_message_is_not_read() -> None:
+    outbox = Outbox()
+    reading = Intake(outbox)
+    longest = replace(REQUEST, trailing=bytes(intake.MESSAGE_MAX - len(REQUEST.encode()))).encode()
+    assert reading.read(Datagram(longest, ITR, ETR), 0.0) is not None
+    assert reading.read(Datagram(longest + b"\0", ITR, ETR), 0.0) is None
+    assert outbox.drops()[ControlReason.TOO_LONG] == 1

@@ -21,8 +21,8 @@ from lispfast.wire.packet import InnerDatagram
 
 LOG_INTERVAL = Seconds(10)  # over all senders, as a source address is easily made up
 LOG_BURST = 5
-# Of a payload: 255 records with three IPv4 locators each fit. To read the 64 KiB that UDP allows costs up to 100 ms, before any
-# authentication could have told who sent it.
+# Of a payload: 255 records with three IPv4 locators each fit. To read the 64 KiB that UDP allows costs up to 100 ms,
+# before any authentication could have told who sent it.
 MESSAGE_MAX = 16_384
 
 

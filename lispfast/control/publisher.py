@@ -36,13 +36,14 @@ from collections import OrderedDict
 from dataclasses import replace
 from enum import StrEnum
 
-from lispfast.control.auth import sign, verifying
+from lispfast.control.auth import verifying
 from lispfast.control.effects import Datagram, Send, Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.machine import consult
 from lispfast.control.map_requests import prefix_named
 from lispfast.control.mapping_system import MappingSystem
 from lispfast.control.outbox import Outbox
+from lispfast.control.publication import removal, room, signed
 from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.subscription_nonces import NONCE_LIMIT
 from lispfast.control.subscriptions import MAX_RLOCS, MAX_WANTED, Name, Notice, Subscription, Subscriptions, Wish
@@ -51,14 +52,13 @@ from lispfast.model.mapping import Action, Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import PubSub
 from lispfast.model.units import Minutes, Nonce, Seconds
-from lispfast.wire.map_notify import MapNotify, MapNotifyAck
+from lispfast.wire.map_notify import MapNotifyAck
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import NOTIFICATION_BIT, MapRequest, RequestRecord
 from lispfast.wire.records import record_from_mapping
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
-MAX_PAYLOAD = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}  # RFC 9301 section 5: where the path MTU is unknown
 RETRIES = (3, 3, 3, 6, 12, 24)  # seconds, RFC 9301 section 5.7: three times 3 s, then doubling for another three
 TEMPORARY = Seconds(15 * 60)  # section 5: of a subscription to what is not registered
 
@@ -205,7 +205,7 @@ class Publisher:
             reply = MapReply(nonce=wish.nonce, records=(record_from_mapping(denied),))
             return self._send(reply.encode(), wish, wish.source, wish.port)
         self._end(wish.name, wish.nonce)
-        return self._send(sign(_removal(wish, wish.nonce), wish.key), wish, wish.source, wish.port)
+        return self._send(removal(wish, wish.nonce), wish, wish.source, wish.port)
 
     def _old(self, wish: Wish, now: Seconds) -> None:
         self._outbox.drop(ControlReason.SUBSCRIPTION_OLD)
@@ -222,6 +222,9 @@ class Publisher:
                 subscription.dirty[told] = None
                 if self.state(subscription.wish.name) is not State.CONFIRMING:
                     self._waiting[subscription.wish.name] = None
+            for name in self._wanted:
+                if name[1].covers(prefix) or prefix.covers(name[1]):
+                    self._notices[name].missed[prefix if name[1].covers(prefix) else name[1]] = None
         self._pump(now)
 
     def handle_acknowledgement(self, message: MapNotifyAck, datagram: Datagram, now: Seconds) -> None:
@@ -235,7 +238,8 @@ class Publisher:
         if verifying(datagram.payload, message, (notice.wish.key, *self._keys)) is None:
             return self._outbox.drop(ControlReason.MAC_WRONG)
         self._step(name, Fact.ACKNOWLEDGED, now)
-        self._settle(name, notice, now)
+        if self.subscriptions.get(name) is not None:
+            self._settle(name, notice, now)
         return self._pump(now)
 
     def _acknowledged(self, message: MapNotifyAck, datagram: Datagram) -> Name | None:
@@ -301,10 +305,7 @@ class Publisher:
             case Do.REPEAT:
                 self._transmit(name, now)
             case Do.SUBSCRIBE:
-                notice = self._take(name)
-                self.subscriptions.put(notice.wish, now)
-                fields = {"to": str(notice.wish.source), "eid_prefix": str(name[1])}
-                self._outbox.event("subscribed", **fields, xtr_id=f"{name[0][0]:032x}")
+                self._subscribe(self._take(name), now)
             case Do.FORGET:
                 self._take(name)
             case Do.END:
@@ -319,7 +320,18 @@ class Publisher:
         if len(self._wanted) > MAX_WANTED:
             self._take(next(iter(self._wanted)))
             self._outbox.drop(ControlReason.TABLE_FULL)
-        self._put(Notice(wish, wish.nonce, told, _signed(wish, wish.nonce, told), confirms=True), now)
+        self._put(Notice(wish, wish.nonce, told, signed(wish, wish.nonce, told), confirms=True), now)
+
+    def _subscribe(self, notice: Notice, now: Seconds) -> None:
+        """Its xTR has acknowledged; others of it may have been faster and have taken the room."""
+        wish, name = notice.wish, notice.wish.name
+        if not self.subscriptions.has_room(name):
+            self._outbox.drop(ControlReason.TABLE_FULL)
+            return self._send(removal(wish, wish.nonce), wish, wish.rlocs[0], CONTROL_PORT)
+        subscription = self.subscriptions.put(wish, now)
+        subscription.dirty |= notice.missed
+        fields = {"to": str(wish.source), "eid_prefix": str(wish.prefix)}
+        return self._outbox.event("subscribed", **fields, xtr_id=f"{wish.identity.xtr_id:032x}")
 
     def _tell(self, name: Name, now: Seconds) -> None:
         """One Map-Notify with as much as fits, what is not acknowledged yet first."""
@@ -333,7 +345,7 @@ class Publisher:
         nonce = Nonce(subscription.nonce)
         for mapping in told:
             del subscription.dirty[mapping.prefix]
-        self._put(Notice(wish, nonce, told, _signed(wish, nonce, told), confirms=False), now)
+        self._put(Notice(wish, nonce, told, signed(wish, nonce, told), confirms=False), now)
         prefixes = ",".join(str(mapping.prefix) for mapping in told)
         self._outbox.event("publication-sent", "debug", to=str(wish.rlocs[0]), eid_prefix=prefixes)
 
@@ -342,7 +354,7 @@ class Publisher:
         wish = subscription.wish
         for prefix in subscription.dirty:
             longer = (*told, self._system.published(prefix, wish.prefix))
-            if told and len(_signed(wish, Nonce(0), longer)) > _room(wish):
+            if told and len(signed(wish, Nonce(0), longer)) > room(wish):
                 break
             told = longer
         return told
@@ -390,8 +402,7 @@ class Publisher:
         ended = self.subscriptions.remove(name, nonce)
         if ended is not None and told:
             wish = ended.wish
-            removal = sign(_removal(wish, Nonce(ended.nonce)), wish.key)
-            self._send(removal, wish, wish.rlocs[0], CONTROL_PORT)
+            self._send(removal(wish, Nonce(ended.nonce)), wish, wish.rlocs[0], CONTROL_PORT)
         if ended is not None:
             fields = {"to": str(ended.wish.source), "eid_prefix": str(name[1])}
             self._outbox.event("subscription-ended", **fields, xtr_id=f"{name[0][0]:032x}")
@@ -400,20 +411,3 @@ class Publisher:
         """From the address that was asked, where the family allows."""
         source = wish.local if wish.local.version == to.version else None
         self._outbox.put(Send(payload, Endpoint(to, port), source))
-
-
-def _signed(wish: Wish, nonce: Nonce, told: tuple[Mapping, ...]) -> bytes:
-    """With the IDs, where both came: others that share the key must not take it for theirs."""
-    identity = wish.identity if wish.identity.site_id is not None else None
-    records = tuple(record_from_mapping(mapping) for mapping in told)
-    return sign(MapNotify(nonce, records, identity=identity), wish.key)
-
-
-def _removal(wish: Wish, nonce: Nonce) -> MapNotify:
-    identity = wish.identity if wish.identity.site_id is not None else None
-    gone = Mapping(wish.prefix, (), Minutes(0), Action.DROP_AUTH_FAILURE)
-    return MapNotify(nonce, (record_from_mapping(gone),), identity=identity)
-
-
-def _room(wish: Wish) -> int:
-    return min(MAX_PAYLOAD[rloc.version] for rloc in wish.rlocs)

@@ -4,9 +4,9 @@
     sent      the nonce of the last question that subscribed
     heard     the nonce of the last Map-Notify that was taken         the next one must exceed it
 
-A question takes one more than the higher of the two, from the longest EID-prefix known that covers what it asks for.
-Where none is known it takes a new one: high bits that exceed those of every earlier run and every question that was not
-answered, and 32 random bits, as a Map-Reply to it proves itself by nothing else.
+A question takes one more than the highest of all, over the EID-prefixes known that cover what it asks for: only the
+answer tells which of them it is about. Where none is known it takes a new one: high bits that exceed those of every
+earlier run and every question that was not answered, and 32 random bits, as nothing else proves a Map-Reply to it.
 """
 
 from __future__ import annotations
@@ -46,13 +46,12 @@ class SubscriptionNonces:
 
     def next(self, asked: EidPrefix, *, anew: bool = False) -> Nonce:
         """The nonce of a question; `anew` where the last one was not answered."""
-        found = None if anew else self._known.cover(asked)
-        if found is not None:
-            prefix, known = found
-            known.sent = max(known.sent, known.heard) + 1
-            self._order.move_to_end(prefix)
-            if known.sent < NONCE_LIMIT:
-                return Nonce(known.sent)
+        covering = () if anew else (asked, *self._known.covers(asked))
+        known = [nonces for prefix in covering if (nonces := self._known.get(prefix)) is not None]
+        last = max((max(nonces.sent, nonces.heard) for nonces in known), default=NONCE_LIMIT)
+        if last + 1 < NONCE_LIMIT:
+            known[0].sent = last + 1
+            return Nonce(last + 1)
         self._high += 1
         nonce = self._high << RANDOM_BITS | self._nonces() & ((1 << RANDOM_BITS) - 1)
         self._entry(asked).sent = nonce

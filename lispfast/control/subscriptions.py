@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from lispfast.control.expiry import ExpiryQueue
-from lispfast.control.prefix_map import PrefixMap, prefix_of
-from lispfast.model.addresses import Address, Eid, EidPrefix
+from lispfast.control.prefix_map import PrefixMap
+from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.mapping import Mapping
 from lispfast.model.settings import Key
 from lispfast.model.units import Nonce, Seconds
@@ -75,7 +75,10 @@ class Subscription:
 
 @dataclass(slots=True)
 class Notice:
-    """A Map-Notify that waits for its acknowledgement: `told` are the EID-prefixes in it."""
+    """A Map-Notify that waits for its acknowledgement: `told` are the EID-prefixes in it.
+
+    `missed` are those whose mapping changed since, where it is to confirm a subscription.
+    """
 
     wish: Wish
     nonce: Nonce
@@ -83,6 +86,7 @@ class Notice:
     payload: bytes
     confirms: bool
     tries: int = 0
+    missed: dict[EidPrefix, None] = field(default_factory=dict)
 
 
 class Subscriptions:
@@ -169,12 +173,9 @@ class Subscriptions:
             for subscription in several.values():
                 yield subscription, prefix
         told: set[Subscriber] = set()
-        found = self._by_prefix.cover(changed)
-        while found is not None:
-            prefix, several = found
+        for prefix in (changed, *self._by_prefix.covers(changed)):
+            several = self._by_prefix.get(prefix) or {}
             for subscriber, subscription in several.items():
                 if subscriber not in told:
                     told.add(subscriber)
                     yield subscription, changed
-            wider = prefix_of(Eid(prefix.network.network_address, prefix.iid), max(prefix.length - 1, 0))
-            found = self._by_prefix.cover(wider) if prefix.length else None

@@ -21,7 +21,7 @@ from tests.sim.sizes import sizes, strangers
 
 pytestmark = pytest.mark.timeout(900)
 
-PEERS, REGISTERING = 50, 15
+PEERS, REGISTERING = 50, 10
 TTL = Minutes(10)
 MOVE_EVERY = 10  # minutes
 EVENING, MIDNIGHT = 17 * 60, 24 * 60
@@ -156,7 +156,7 @@ class Day:
 
 @pytest.fixture(scope="module")
 def day() -> Day:
-    """It took 40 s to tell on one core of 2021."""
+    """Half a minute of one core."""
     conditions = Conditions(loss=0.1, delay=0.02, jitter=0.03)
     told = Day(Crowd(PEERS, REGISTERING, TTL, seed=5, conditions=conditions, memory=1000))
     told.live()

@@ -77,6 +77,7 @@ class PublisherMachine(RuleBasedStateMachine):
         self.publisher = Publisher(PubSub(True, (KEY,), LIMIT), self.system, self.outbox)
         self.xtrs = [Xtr(XtrIdentity(n, n), rloc) for n, rloc in enumerate(RLOCS, 1)]
         self.nonces: dict[tuple[int, EidPrefix], int] = {}
+        self.first = 0
         self.flying: list[tuple[Xtr, MapNotify]] = []
 
     def collect(self):
@@ -106,7 +107,8 @@ class PublisherMachine(RuleBasedStateMachine):
     def subscribe(self, who, asked, ahead):
         xtr = self.xtrs[who]
         prefix = self.answer(asked)[0].prefix
-        last = max(xtr.heard.get(prefix, 0), self.nonces.get((who, prefix), 0))
+        self.first += 1_000_000  # as far apart as random numbers are
+        last = max(xtr.heard.get(prefix, 0), self.nonces.setdefault((who, prefix), self.first))
         nonce = Nonce(max(0, last + ahead))
         wish = Wish(xtr.identity, asked, (xtr.rloc,), 4342, xtr.rloc, SERVER.address, nonce, KEY)
         name = (wish.name[0], prefix)

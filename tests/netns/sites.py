@@ -28,11 +28,15 @@ BOUND_S = 15.0
 
 @dataclass
 class Sites:
-    """The hosts; `start` starts the daemons. The xTRs forward only where `forward` is set."""
+    """The hosts; `start` starts the daemons. The xTRs forward only where `forward` is set.
+
+    `extra` is written into the xTRs' lispd.conf, with SITE as the number of the site.
+    """
 
     lab: Lab
     forward: bool = True
     extra: str = ""
+    server_extra: str = ""
 
     def __post_init__(self) -> None:
         self.router = self.lab.host("router", forward=True)
@@ -70,7 +74,7 @@ class Sites:
     def start(self, *which: str) -> Sites:
         """Start the Map-Server and these nodes, by default all, and wait until each is registered."""
         everything = ("172.20.0.0/16", "fd20::/16")
-        self.nodes["ms"] = Node(self.ms, lispconf.MapServer(everything, KEY).render())
+        self.nodes["ms"] = Node(self.ms, lispconf.MapServer(everything, KEY, extra=self.server_extra).render())
         self.nodes["ms"].start()
         self.nodes["ms"].wait_ready()
         for name in which or ("a", "b", "phone"):
@@ -87,7 +91,7 @@ class Sites:
         else:
             words = {"eids": list(SITES[name].values()), "interfaces": ("wan0", "wan1"), "mode": "xTR"}
             host = self.xtrs[name]
-            words["extra"] = self.extra
+            words["extra"] = self.extra.replace("SITE", "1" if name == "a" else "2")
         conf = lispconf.MobileNode(map_server=rloc("ms", 4, 10), key=KEY, proxy_reply=True, **words)  # type: ignore[arg-type]
         node = self.nodes[name] = Node(host, conf.render())
         node.start()

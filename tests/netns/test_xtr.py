@@ -9,7 +9,7 @@ import pytest
 
 from lispfast.lab import Lab, until
 
-from .sites import BOUND_S, HOSTS, PHONE, ROUTERS, WANS, Sites, Stream, ping, rloc
+from .sites import BOUND_S, HOSTS, KEY, PHONE, ROUTERS, WANS, Sites, Stream, ping, rloc
 
 
 @pytest.fixture
@@ -120,3 +120,30 @@ def test_a_connection_of_a_host_survives_the_move_of_its_xtrs_uplink(sites: Site
     until(lambda: str(WANS["a2"]) in node.ctl("status", "--json"), BOUND_S, "the xTR is at its other uplink")
     for stream in streams:
         stream.exchange()
+
+
+INSTANCE = """
+database-mapping {
+    eid-prefix = 172.21.SITE.0/24
+    iid = 7
+    rloc-iface {
+        interface = wan0
+        ip_version = 4
+    }
+}
+"""
+
+
+def test_the_source_of_a_packet_says_of_which_prefix_and_instance_it_is(sites: Sites) -> None:
+    sites.extra = INSTANCE
+    key = f'key-type = 2\n key = "{KEY}"\n accept-more-specifics = true\n'
+    sites.server_extra = f"lisp-site {{\n eid-prefix = 172.21.0.0/16\n iid = 7\n {key}}}\n"
+    for number, name in enumerate(("a", "b"), start=1):
+        sites.xtrs[name].interface("lan0").add_address(f"172.21.{number}.1/24")
+        sites.hosts[name].interface("eth0").add_address(f"172.21.{number}.10/24")
+    sites.start("a", "b")
+    source = sites.hosts["a"]
+    assert " 0% packet loss" in source.run("ping", "-n", "-c", "3", "-I", "172.21.1.10", "172.21.2.10")
+    assert " 0% packet loss" in source.run("ping", "-n", "-c", "3", "-I", HOSTS["a"][4], HOSTS["b"][4])
+    crossed = source.run("ping", "-n", "-c", "1", "-W", "2", "-I", "172.21.1.10", HOSTS["b"][4], check=False)
+    assert "100% packet loss" in crossed, "an EID of one instance is none of another's"

@@ -122,6 +122,29 @@ def test_sites_and_a_map_servers_status(monkeypatch: pytest.MonkeyPatch, capsys:
     assert "Sites: 2, 1 of them registered; registrations: 1, static: 0\n" in capsys.readouterr().out
 
 
+def test_the_subscriptions_of_a_map_server(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    one = {
+        "eid_prefix": "10.0.0.1/32",
+        "xtr_id": f"{0xABC:032x}",
+        "site_id": f"{0:016x}",
+        "itr_rlocs": ["198.51.100.7", "2001:db8::7"],
+        "state": "telling",
+        "temporary": False,
+        "uptime": 61.0,
+        "expires": 3600.0,
+    }
+    views = [{"enabled": False, "subscriptions": []}, {"enabled": True, "subscriptions": []}]
+    views += [{"enabled": True, "subscriptions": [one]}]
+    monkeypatch.setattr(ctl, "ask", lambda path, noun: views.pop(0))
+    assert [ctl.main(["subscriptions"]) for _ in range(3)] == [Exit.OK] * 3
+    off, none, head, line = capsys.readouterr().out.splitlines()
+    assert off == "subscriptions are not accepted: set pubsub and a pubsub-key"
+    assert none == "nobody is subscribed"
+    assert head.split() == ["EID-prefix", "xTR-ID", "ITR-RLOCs", "Uptime", "Expires", "State"]
+    assert line.split()[:4] == ["10.0.0.1/32", one["xtr_id"], "198.51.100.7", "2001:db8::7"]
+    assert line.split()[-1] == "telling"
+
+
 def test_json_is_the_view_itself(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(ctl, "ask", lambda path, noun: {"path": path, "noun": noun})
     assert ctl.main(["--socket", "/x/y", "status", "--json"]) == Exit.OK

@@ -109,7 +109,8 @@ class PublisherMachine(RuleBasedStateMachine):
         prefix = self.answer(asked)[0].prefix
         self.first += 1_000_000  # as far apart as random numbers are
         last = max(xtr.heard.get(prefix, 0), self.nonces.setdefault((who, prefix), self.first))
-        nonce = Nonce(max(0, last + ahead))
+        seen = self.publisher.subscriptions.last_nonce(((xtr.identity.xtr_id, xtr.identity.site_id), prefix))
+        nonce = Nonce(last + ahead if ahead > 0 else seen)  # no xTR uses a nonce twice, but somebody may replay it
         wish = Wish(xtr.identity, asked, (xtr.rloc,), 4342, xtr.rloc, SERVER.address, nonce, KEY)
         name = (wish.name[0], prefix)
         known, old = self.publisher.subscriptions.get(name), nonce <= self.publisher.subscriptions.last_nonce(name)

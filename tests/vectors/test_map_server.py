@@ -7,16 +7,18 @@ from ipaddress import ip_address
 
 import pytest
 
+from lispfast.control.auth import verify
 from lispfast.control.effects import Datagram, Send
 from lispfast.control.map_server import MapServer
 from lispfast.model.addresses import CONTROL_PORT, EidPrefix, Endpoint
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import Key, KeyType, Mode, Settings, Site
+from lispfast.model.settings import Key, KeyType, Mode, PubSub, Settings, Site
 from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.map_reply import MapReply
+from lispfast.wire.map_request import MapRequest
 from lispfast.wire.message import Message, decode
 
 from .captures import capture
@@ -143,3 +145,23 @@ def test_a_sha_1_registration_is_none_of_a_sha_256_site() -> None:
     server = MapServer(LISPERS, no_nonce, {})
     replay("lispers.net/lispers_sha1_register_only.pcap", LISPERS_SERVERS, server)
     assert server.drops()[ControlReason.KEY_UNKNOWN] == 1
+
+
+def test_lispers_net_subscribes_without_a_site_id_and_gets_a_map_notify() -> None:
+    """Its I-bit is followed by the xTR-ID alone (RFC 9437 section 4 wants both); so it gets none of them back."""
+    key = Key(b"pubsub", KeyType.HMAC_SHA256)
+    sites = tuple(replace(site, proxy_reply=True) for site in LISPERS.sites)
+    server = MapServer(replace(LISPERS, sites=sites, pubsub=PubSub(True, (key,))), no_nonce, {})
+    steps = replay("lispers.net/lispers_sha2_probe_pubsub.pcap", LISPERS_SERVERS, server)
+    sent = [(datagram, decode(send.payload)) for datagram, sends, _ in steps for send in sends]
+    notifies = [(datagram, message) for datagram, message in sent if isinstance(message, MapNotify)]
+    assert notifies
+    for datagram, message in notifies:
+        ecm = decode(datagram.payload)
+        assert isinstance(ecm, EncapsulatedControl)
+        request = decode(ecm.inner().payload)
+        assert isinstance(request, MapRequest)
+        assert request.identity is not None
+        assert request.identity.site_id is None
+        assert (message.nonce, message.identity) == (request.nonce, None)
+        assert verify(message.encode(), message, key)

@@ -11,7 +11,7 @@ from tests.sim.sizes import sizes, strangers
 
 
 def test_what_is_kept_is_counted_and_a_leak_shows():
-    crowd = Crowd(peers=3, registering=1, ttl=Minutes(10))
+    crowd = Crowd(peers=3, registering=1, ttl=Minutes(10), node_settings={"rloc_lookup": False})
     crowd.network.run(61)
     crowd.traveller.attach(interface("eth0", "198.51.100.1"))
     crowd.traveller.start()

@@ -152,7 +152,7 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
     path = node.prober.path(locator.address)
     if not locator.usable:
         state = "unusable"
-    elif locator.address in node.prober.down:
+    elif locator.address in node.prober.down | node.hints.down:
         state = "down"
     else:
         state = "up" if used else "no-route"

@@ -131,6 +131,8 @@ def test_packets_without_the_echo_say_that_the_path_is_down():
     assert bench.node.hints.down == {PEER_RLOC}
     assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
     assert "rloc-no-echo" in bench.event_names()
+    (entry,) = bench.node.view("map-cache", bench.now)["entries"]
+    assert [locator["state"] for locator in entry["locators"]] == ["down", "up"]
 
 
 def test_a_late_echo_brings_the_path_back():

@@ -88,9 +88,12 @@ def test_both_ways_to_be_answered_for_and_both_keys(lab: Lab, proxy_reply: bool,
     for start in (net.start_laptop, net.start_phone):
         start(proxy_reply=proxy_reply, key_type=key_type)
     assert ping(net.phone, LAPTOP_EIDS[0], count=2, interval=0.01).lost == 0
-    event = "map-reply-sent" if proxy_reply else "map-request-forwarded"
-    assert ms.log.find(event) is not None
-    assert ms.log.find("map-request-forwarded" if proxy_reply else "map-reply-sent") is None
+    asked = f"{LAPTOP_EIDS[0]}/32"  # the laptop's RLOC is asked for as well, and is no EID
+    event, other = "map-reply-sent", "map-request-forwarded"
+    if not proxy_reply:
+        event, other = other, event
+    assert ms.log.find(event, asked=asked) is not None
+    assert ms.log.find(other, asked=asked) is None
 
 
 @EIDS

@@ -103,8 +103,8 @@ class Engine(_Table):
     RLOC is a HeaderHint, once a second at most, and a destination Map-Version that cannot be is dropped as
     `map-version`; without, they look at none of it. With `native` a packet whose verdict is Native leaves outside LISP,
     by the interface of the first source slot of its family that names one; start() opens raw sockets for it, which
-    takes CAP_NET_RAW then and not later (PrivilegeError). Without, or where there is no such interface or no route, it is dropped as
-    `native-unavailable` and answered with ICMP destination unreachable.
+    takes CAP_NET_RAW then and not later (PrivilegeError). Without, or where there is no such interface or no route, it
+    is dropped as `native-unavailable` and answered with ICMP destination unreachable.
     """
 
     def __init__(

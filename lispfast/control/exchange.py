@@ -103,12 +103,17 @@ class Exchange:
     def _on_notify(self, message: MapNotify, datagram: Datagram, now: Seconds) -> None:
         """The answer to a Map-Register, or one to a question that subscribed, or a publication.
 
-        RFC 9437 section 6 tells the last two by their EID, which is not ours.
+        RFC 9437 section 6 tells the last two by their EID, which is not ours; but our own EID may come up in a hole
+        that we are subscribed to.
         """
         node = self._node
-        eids = [prefix_named(record.eid, record.mask_len) for record in message.records]
-        ours = any(eid is not None and node.position.mapping(eid) is not None for eid in eids)
-        if ours or not node.subscriber.enabled or node.registrar.outstanding(message.nonce):
+        eids = [eid for record in message.records if (eid := prefix_named(record.eid, record.mask_len)) is not None]
+        ours = any(node.position.mapping(eid) is not None for eid in eids)
+        if (
+            (ours and not node.subscriber.covers(eids))
+            or not node.subscriber.enabled
+            or node.registrar.outstanding(message.nonce)
+        ):
             if node.registrar.handle_notify(message, datagram, now):
                 node.solicitor.handle_notified(node.registrar.complete, now)
             return

@@ -124,6 +124,10 @@ class MapCache:
         """The entry of exactly this prefix."""
         return self._entries.get(prefix)
 
+    def holds_within(self, prefix: EidPrefix) -> bool:
+        """Whether there is an entry for this prefix or for a more-specific of it."""
+        return self.get(prefix) is not None or any(prefix.covers(other) for other in self.after(prefix, 1))
+
     def rlocs(self) -> KeysView[Address]:
         """The RLOCs that packets may be sent to by some entry."""
         return self._users.keys()

@@ -91,6 +91,11 @@ class MappingSystem:
                 return replace(_as_proxy(mapping), prefix=prefix)
         return Mapping(prefix, (), Minutes(0))
 
+    def vacant(self, prefix: EidPrefix) -> bool:
+        """Whether nothing is registered for any EID of this EID-prefix."""
+        under = self._static.count_under(prefix) + self._registrations.prefixes.count_under(prefix)
+        return self._best(prefix) is None and not under
+
     def _best(self, prefix: EidPrefix) -> Mapping | Registration | None:
         static = self._static.cover(prefix)
         dynamic = self._registrations.prefixes.cover(prefix)

@@ -238,7 +238,7 @@ class MobileNode:
             self.table.touch(self.visited.handle_cache(prefixes, now))
             self.prober.handle_cache(now)
             self.hints.handle_cache(now)
-            self.subscriber.handle_cache(prefixes, lambda prefix: self.cache.get(prefix) is not None, now)
+            self.subscriber.handle_cache(prefixes, self.cache.holds_within, now)
 
     def _renew_subscriptions(self, now: Seconds) -> None:
         for prefix in self.subscriber.take_renewals(now):

@@ -169,9 +169,10 @@ class Publisher:
     def subscribe(self, asked: Wish, told: tuple[Mapping, ...], now: Seconds) -> bool:
         """Whether a Map-Request that subscribes needs no other answer; `told` is the answer to it.
 
-        The subscription is to the EID-prefix of the answer.
+        The subscription is to the EID-prefix that was asked for, or to that of the answer where it is wider.
         """
-        wish = replace(asked, prefix=told[0].prefix)
+        best = told[0].prefix
+        wish = asked if asked.prefix.covers(best) else replace(asked, prefix=best)
         if wish.nonce <= self.subscriptions.last_nonce(wish.name):
             self._old(wish, now)
             return True
@@ -255,9 +256,7 @@ class Publisher:
         subscription = self.subscriptions.get(name)
         assert subscription is not None, "an acknowledged Map-Notify is of a confirmed subscription"
         subscription.heard = max(subscription.heard, notice.nonce)
-        own = next((mapping for mapping in notice.told if mapping.prefix == name[1]), None)
-        if own is not None:
-            subscription.temporary = own.negative
+        subscription.temporary = self._system.vacant(name[1])
         lifetime = TEMPORARY if subscription.temporary else LIFETIME
         self.subscriptions.expiry.set(name, Seconds(now + lifetime))
         if subscription.dirty:

@@ -2,7 +2,8 @@
 
 Every question to the mapping system asks for notification as well. Where the answer is a Map-Notify, its EID-prefix is
 subscribed to: the Map-Server publishes each change of it, and of its more-specifics, at once. Where it is a Map-Reply,
-nothing was subscribed and RFC 9301 goes on alone. Resolution never hangs on all this: the second try of a question has
+nothing was subscribed and RFC 9301 goes on alone. The EID-prefix is the one asked for, or that of the answer where it
+is wider. Resolution never hangs on all this: the second try of a question has
 a new nonce, as the Map-Server may hold a higher one, and a third one, or the last of two, asks for a mapping alone.
 
 A Map-Notify that is not for the registrar is looked at in this order:
@@ -10,9 +11,11 @@ A Map-Notify that is not for the registrar is looked at in this order:
     check                                                            refused as
     the MAC is right under one of our PubSub keys                    MAC_WRONG
     the xTR-ID, if it has one, is ours: others share the key         XTR_ID_OTHER
-    its records can be read, and none is of an EID-prefix of ours    MALFORMED, EID_NOT_OURS
+    its records can be read                                          MALFORMED
     it answers a question, or one subscription covers its records    NOT_SUBSCRIBED
     the nonce rises                                                  NOTIFY_OLD (a repeat: acknowledged again)
+
+What it says of our own EID-prefixes is acknowledged and not learnt.
 """
 
 from __future__ import annotations
@@ -127,6 +130,10 @@ class Subscriber:
         found = self._subscriptions.cover(prefix)
         return found is not None and found[1].state in (State.SUBSCRIBED, State.STALE)
 
+    def covers(self, prefixes: list[EidPrefix]) -> bool:
+        """Whether subscriptions of ours cover all of these, in whatever state."""
+        return all(self._subscriptions.cover(prefix) is not None for prefix in prefixes)
+
     # --- Questions ----------------------------------------------------------------------------------------------------
 
     def subscription(
@@ -180,7 +187,9 @@ class Subscriber:
             return None
         confirms = asked is not None and message.nonce in self._asked and _answers(told, asked)
         confirms = confirms and datagram.destination.address in self._position.rlocs
-        prefix = told[0].prefix if confirms else self._covering(told)
+        prefix = self._covering(told)
+        if confirms and asked:
+            prefix = asked if asked.covers(told[0].prefix) else told[0].prefix
         if prefix is None:
             self._outbox.drop(ControlReason.NOT_SUBSCRIBED)
             return None
@@ -194,6 +203,8 @@ class Subscriber:
             return Published(prefix, lost=self._step(prefix, Fact.REMOVED, now) is Do.ASK)
         if confirms and self._subscriptions.get(prefix) is None:
             self._subscriptions.put(prefix, Subscription(prefix))
+        if confirms and asked and asked != prefix and self._subscriptions.get(asked) is not None:
+            self._step(asked, Fact.GONE, now)  # the wider one takes its place
         fact = Fact.CONFIRMED if confirms else _publication(told, prefix)
         learns = self._step(prefix, fact, now) in (Do.LEARN, Do.VACATE)
         subscription = self._subscriptions.get(prefix)
@@ -201,7 +212,8 @@ class Subscriber:
         subscription.last = _digest(datagram)
         self._acknowledge(message, datagram, key)
         self._outbox.event(f"subscription-{fact.value}", **{"from": str(datagram.source.address)}, **_fields(told))
-        return Published(asked if confirms and asked else prefix, told if learns else (), confirms)
+        foreign = tuple(mapping for mapping in told if self._position.mapping(mapping.prefix) is None)
+        return Published(asked if confirms and asked else prefix, foreign if learns else (), confirms)
 
     def _authentic(self, message: MapNotify, datagram: Datagram) -> Key | None:
         key = verifying(datagram.payload, message, self._keys)
@@ -220,9 +232,6 @@ class Subscriber:
             told = ()
         if not told:
             self._outbox.drop(ControlReason.MALFORMED)
-        elif any(self._position.mapping(mapping.prefix) is not None for mapping in told):
-            self._outbox.drop(ControlReason.EID_NOT_OURS)
-            return ()
         for record in message.records:
             if refused_locators(record):
                 self._outbox.drop(ControlReason.LOCATOR_REFUSED)
@@ -272,10 +281,14 @@ class Subscriber:
             self._step(prefix, Fact.MOVED, now)
 
     def handle_cache(self, changed: Iterable[EidPrefix], cached: Callable[[EidPrefix], bool], now: Seconds) -> None:
-        """These EID-prefixes of the map-cache changed: what is not cached any more is not subscribed to for long."""
+        """These EID-prefixes of the map-cache changed: what is not cached any more is not subscribed to for long.
+
+        `cached` says whether the EID-prefix or a more-specific of it is: that too was published to the subscription.
+        """
         for prefix in changed:
-            if self._subscriptions.get(prefix) is not None and not cached(prefix):
-                self._step(prefix, Fact.GONE, now)
+            for subscribed in (prefix, *self._subscriptions.covers(prefix)):
+                if self._subscriptions.get(subscribed) is not None and not cached(subscribed):
+                    self._step(subscribed, Fact.GONE, now)
 
     def handle_timeout(self, now: Seconds) -> None:
         """Let each subscription do what is due."""

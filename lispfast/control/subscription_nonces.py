@@ -50,7 +50,8 @@ class SubscriptionNonces:
         known = [nonces for prefix in covering if (nonces := self._known.get(prefix)) is not None]
         last = max((max(nonces.sent, nonces.heard) for nonces in known), default=NONCE_LIMIT)
         if last + 1 < NONCE_LIMIT:
-            known[0].sent = last + 1
+            for nonces in known:  # all of them, or a wider question might take the same nonce
+                nonces.sent = last + 1
             return Nonce(last + 1)
         self._high += 1
         nonce = self._high << RANDOM_BITS | self._nonces() & ((1 << RANDOM_BITS) - 1)

@@ -29,6 +29,7 @@ from tests.scenarios.test_pubsub import (
     published,
     pubsub_world,
 )
+from tests.sim.host import interface
 from tests.sim.world import LAPTOP_V4, LTE, OFFICE, PHONE_V4, SERVER_V4, WIFI, World
 
 SERVER, AT_LAPTOP = (Endpoint(ip_address(address), 4342) for address in (SERVER_V4, OFFICE))
@@ -126,6 +127,22 @@ def test_a_publication_wider_than_the_subscription(world):
 def test_a_publication_of_our_own_eid_goes_to_the_registrar_which_has_another_key(world):
     refused(world, notify(world, mine(f"{LAPTOP_V4}/32")), "mac-wrong")
     refused(world, notify(world, mine(), mine(f"{LAPTOP_V4}/32")), "mac-wrong")
+
+
+def test_our_own_eid_that_comes_up_in_a_hole_is_acknowledged_and_not_learnt():
+    world = pubsub_world()
+    world.laptop.attach(interface("eth0", OFFICE))
+    world.network.lose = lambda frame: frame.kind == "MapRegister"
+    world.laptop.start()
+    world.laptop.send(LAPTOP_V4, PHONE_V4, 1)
+    world.network.run(1)
+    world.network.lose = lambda frame: False
+    world.network.run_until(lambda: f"{LAPTOP_V4}/32" in world.registered(), within=10)
+    world.network.run(30)
+    assert world.laptop.told("subscription-published")
+    assert world.laptop.drops() == {}
+    assert world.server.drops() == {}
+    assert world.laptop.role.cache.get(EidPrefix.parse(f"{LAPTOP_V4}/32")) is None
 
 
 def test_a_removal_with_another_nonce_than_the_last_one(world):

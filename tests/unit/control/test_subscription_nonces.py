@@ -46,6 +46,13 @@ def test_what_an_eid_prefix_covers_counts_on_from_it():
     assert (some.next(NARROW), some.next(WIDE), some.heard(NARROW)) == (501, 502, 0)
 
 
+def test_no_two_questions_under_one_eid_prefix_have_the_same_nonce():
+    some = nonces()
+    some.hear(WIDE, 500)
+    some.hear(NARROW, 300)
+    assert len({some.next(prefix) for prefix in (NARROW, WIDE, NARROW, NARROW, WIDE, WIDE)}) == 6
+
+
 def test_an_unanswered_question_begins_above_everything_before():
     some = nonces()
     first = some.next(WIDE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from typing import Any
 
 from lispfast.cli.tables import duration, table
@@ -24,7 +25,7 @@ def _entry(entry: dict[str, Any]) -> str:
     line += f", version {entry['map_version']}" if entry["map_version"] else ""
     used = "never used" if entry["idle"] is None else f"used {duration(entry['idle'])} ago"
     if not entry["locators"]:
-        return f"{line}, {used}\n  Negative cache entry, action: {entry['action']}\n"
+        return f"{line}, {used}\n  Negative cache entry, action: {entry['action']}\n" + carried(entry)
     rows = [
         (
             locator["address"],
@@ -37,7 +38,13 @@ def _entry(entry: dict[str, Any]) -> str:
         )
         for locator in entry["locators"]
     ]
-    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + ways(entry) + packets(entry)
+    return f"{line}, {used}\n" + table(HEADER, rows, "  ") + ways(entry) + carried(entry) + packets(entry)
+
+
+def carried(entry: dict[str, Any]) -> str:
+    """A line for each locator that is kept and not acted on, and for what one says beside its address."""
+    said = [f"  {one['address']} also says {dumps(one['says'])}\n" for one in entry["locators"] if one.get("says")]
+    return "".join(said + [f"  Not acted on: {dumps(one['address'])}\n" for one in entry.get("carried", ())])
 
 
 def ways(entry: dict[str, Any]) -> str:

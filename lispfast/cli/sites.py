@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lispfast.cli.map_cache import carried
 from lispfast.cli.tables import duration, table
 
 HEADER = ("Registered", "Uptime", "Expires", "By", "Locators")
@@ -29,7 +30,8 @@ def _site(site: dict[str, Any]) -> str:
         )
         for registration in site["registrations"]
     ]
-    return ", ".join([site["eid_prefix"], site["state"], *extras]) + "\n" + table(HEADER, rows, "  ")
+    lines = "".join(map(carried, site["registrations"]))
+    return ", ".join([site["eid_prefix"], site["state"], *extras]) + "\n" + table(HEADER, rows, "  ") + lines
 
 
 def _locators(locators: list[dict[str, Any]]) -> str:

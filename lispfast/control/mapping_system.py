@@ -143,7 +143,9 @@ class MappingSystem:
 def _of_registration(registration: Registration) -> Mapping:
     """What may be said of it beside another answer: who is not proxied for must be asked."""
     mapping = registration.mapping
-    return mapping if registration.proxy_reply else replace(mapping, locators=(), action=Action.SEND_MAP_REQUEST)
+    if registration.proxy_reply:
+        return mapping
+    return replace(mapping, locators=(), carried=(), action=Action.SEND_MAP_REQUEST)
 
 
 def _as_proxy(mapping: Mapping) -> Mapping:

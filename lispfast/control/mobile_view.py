@@ -12,6 +12,7 @@ from lispfast.model.mapping import Hop, Locator
 from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, Settings
 from lispfast.model.underlay import Interface
 from lispfast.model.units import Seconds
+from lispfast.wire.text import describe_address, describe_locator
 
 if TYPE_CHECKING:
     from lispfast.control.mobile_node import MobileNode
@@ -145,6 +146,7 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
             {**_locator(node, entry, loc, loc in usable, now), **_path(node, loc, outlook, now)}
             for loc in entry.mapping.locators
         ],
+        "carried": [describe_locator(carried.encoded) for carried in entry.mapping.carried],
     }
 
 
@@ -172,6 +174,7 @@ def _path(node: MobileNode, locator: Locator, outlook: Outlook, now: Seconds) ->
     return {
         "encapsulation": (locator.encapsulation or outlook.encapsulation).value,
         "path": [str(hop.address) for hop in locator.path],
+        "says": describe_address(locator.encoded) if locator.encoded else None,
         "site": None if site is None else str(site.prefix),
         "mtu": outlook.mtu(locator.address),
         "mtu_learnt": None if learnt is None else _ago(learnt, now),

@@ -110,7 +110,9 @@ class Registration:
                 if known is None or locator.local or not known.local:
                     locators[locator.address] = locator
         union = sort_locators(tuple(locators.values()))[:MAX_LOCATORS]
-        return replace(self.latest.mapping, locators=union, ttl=min(e.mapping.ttl for e in self.entries))
+        carried = dict.fromkeys(one for entry in self.entries for one in entry.mapping.carried)
+        rest = tuple(carried)[: MAX_LOCATORS - len(union)]
+        return replace(self.latest.mapping, locators=union, carried=rest, ttl=min(e.mapping.ttl for e in self.entries))
 
 
 class Registrations:

@@ -10,6 +10,7 @@ from lispfast.control.subscriptions import Subscription
 from lispfast.model.mapping import Locator
 from lispfast.model.settings import Site
 from lispfast.model.units import Seconds
+from lispfast.wire.text import describe_address, describe_locator
 
 if TYPE_CHECKING:
     from lispfast.control.map_server import MapServer
@@ -84,6 +85,7 @@ def _registration(registration: Registration, now: Seconds) -> View:
         "eid_prefix": str(mapping.prefix),
         "ttl": mapping.ttl,
         "locators": [_locator(locator) for locator in mapping.locators],
+        "carried": [describe_locator(carried.encoded) for carried in mapping.carried],
         "proxy_reply": registration.proxy_reply,
         "registerers": len(registration.entries),
         "last_registerer": str(registration.latest.source),
@@ -98,6 +100,7 @@ def _locator(locator: Locator) -> View:
         "priority": locator.priority,
         "weight": locator.weight,
         "reachable": locator.reachable,
+        "says": describe_address(locator.encoded) if locator.encoded else None,
     }
 
 

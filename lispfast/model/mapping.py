@@ -39,7 +39,8 @@ class Locator:
 
     `priority` and `weight` are 0 to 255, lower priority first, 255 never; `reachable` is the R-bit, `local` the L-bit,
     `probed` the p-bit. `encapsulation` is configured, never heard: None is the node's own form.
-    `path` is an explicit locator path, of which `address` is the first hop; empty without one.
+    `path` is an explicit locator path, of which `address` is the first hop; empty without one. `encoded` is the address
+    as it stands on the wire where that says more than these two.
     """
 
     address: Address
@@ -52,6 +53,7 @@ class Locator:
     reachable: bool = True
     encapsulation: Encapsulation | None = None
     path: tuple[Hop, ...] = ()
+    encoded: bytes = b""
 
     @property
     def usable(self) -> bool:
@@ -60,8 +62,18 @@ class Locator:
 
 
 @dataclass(frozen=True, slots=True)
+class CarriedLocator:
+    """A locator that names no RLOC and is not acted on: its bytes on the wire, L- and p-bit cleared, to be told on."""
+
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mapping:
-    """An EID-prefix with its locator-set; `action` counts only where `locators` is empty."""
+    """An EID-prefix with its locator-set; `action` counts only where `locators` is empty.
+
+    `carried` are the locators that only others may know what to do with.
+    """
 
     prefix: EidPrefix
     locators: tuple[Locator, ...]
@@ -69,6 +81,7 @@ class Mapping:
     action: Action = Action.NO_ACTION
     authoritative: bool = False
     version: int = 0
+    carried: tuple[CarriedLocator, ...] = ()
 
     @property
     def negative(self) -> bool:
@@ -77,11 +90,11 @@ class Mapping:
 
 
 def sort_locators(locators: tuple[Locator, ...]) -> tuple[Locator, ...]:
-    """In the order of the wire: IPv4 before IPv6, ascending (RFC 9301 section 5.5), then paths (RFC 8060 section 3)."""
+    """In the order of the wire: IPv4 before IPv6, ascending (RFC 9301 section 5.5), then LCAFs (RFC 8060 section 3)."""
     return tuple(sorted(locators, key=_order))
 
 
 def _order(locator: Locator) -> tuple[object, ...]:
-    """All paths are equal to RFC 8060, which sorts by {AFI, LCAF type}; by their hops the order is always the same."""
+    """LCAFs of a type are equal to RFC 8060, which sorts by {AFI, type}; by what they say the order stays the same."""
     hops = tuple((hop.address.version, int(hop.address)) for hop in locator.path)
-    return bool(hops), locator.address.version, int(locator.address), hops
+    return bool(hops or locator.encoded), locator.address.version, int(locator.address), hops, locator.encoded

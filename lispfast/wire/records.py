@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import WireError
-from lispfast.model.mapping import Action, Locator, Mapping, sort_locators
+from lispfast.model.mapping import Action, CarriedLocator, Locator, Mapping, sort_locators
 from lispfast.model.units import InstanceId, Minutes
 from lispfast.wire.addresses import (
+    AFI_LCAF,
     InstanceAddress,
     WireAddress,
     decode_address,
@@ -31,6 +32,7 @@ PROBED_BIT = 0x0002
 REACHABLE_BIT = 0x0001
 UNUSED_MASK = 0xFFF8
 
+LCAF_TYPE_OFFSET = 4  # RFC 8060 section 3: behind the AFI, Rsvd1 and Flags
 INSTANCE_ID_MAX = 0xFFFFFF  # RFC 9300 section 8: what the data header carries
 
 _ASSIGNED_ACTIONS = frozenset(Action)
@@ -169,25 +171,15 @@ def eid_prefix(address: WireAddress, mask_len: int) -> EidPrefix:
 
 
 def record_from_mapping(mapping: Mapping) -> EidRecord:
-    """The record that says the mapping: locators sorted (RFC 9301 section 5.5), ACT only in a negative one."""
+    """The record that says the mapping: locators sorted (RFC 9301 section 5.5), ACT only in one without any."""
+    locators = [_locator_record(locator) for locator in sort_locators(mapping.locators)]
+    locators += [LocatorRecord.read(Cursor(carried.encoded)) for carried in mapping.carried]
     return EidRecord(
         wire_eid(mapping.prefix),
         mapping.prefix.length,
         mapping.ttl,
-        tuple(
-            LocatorRecord(
-                wire_rloc(locator.address, locator.path),
-                locator.priority,
-                locator.weight,
-                locator.multicast_priority,
-                locator.multicast_weight,
-                locator.local,
-                locator.probed,
-                locator.reachable,
-            )
-            for locator in sort_locators(mapping.locators)
-        ),
-        int(mapping.action) if mapping.negative else 0,
+        tuple(sorted(locators, key=_order)),
+        0 if locators else int(mapping.action),
         mapping.authoritative,
         mapping.version,
     )
@@ -196,28 +188,51 @@ def record_from_mapping(mapping: Mapping) -> EidRecord:
 def mapping_from_record(record: EidRecord) -> Mapping:
     """The mapping that a record says, in the order of its locators.
 
-    Left out: locators that name no RLOC (see `rloc_of`; RFC 9306 section 3) and the `refused_locators`. When that
-    leaves none, or ACT is not one that RFC 9301 section 12.3 assigns, the mapping is negative with No-Action: kept,
-    and nothing is encapsulated. WireError when the EID is no IPv4 or IPv6 EID-prefix.
+    Locators that name no RLOC (see `rloc_of`; RFC 9306 section 3) are carried, the `refused_locators` left out. When
+    that leaves none, or ACT is not one that RFC 9301 section 12.3 assigns, the mapping is negative with No-Action:
+    kept, and nothing is encapsulated. WireError when the EID is no IPv4 or IPv6 EID-prefix.
     """
+    named = [(locator, rloc_of(locator.address)) for locator in record.locators]
     return Mapping(
         eid_prefix(record.eid, record.mask_len),
-        tuple(_locator(locator, rloc) for locator, rloc in _rlocs(record) if not rloc.refused),
+        tuple(_locator(locator, rloc) for locator, rloc in named if rloc is not None and not rloc.refused),
         record.ttl,
         _action(record),
         record.authoritative,
         record.map_version,
+        tuple(_carried(locator) for locator, rloc in named if rloc is None),
     )
 
 
 def refused_locators(record: EidRecord) -> tuple[LocatorRecord, ...]:
     """The locators whose address can be no RLOC: see `Rloc.refused`."""
-    return tuple(locator for locator, rloc in _rlocs(record) if rloc.refused)
-
-
-def _rlocs(record: EidRecord) -> list[tuple[LocatorRecord, Rloc]]:
     named = ((locator, rloc_of(locator.address)) for locator in record.locators)
-    return [(locator, rloc) for locator, rloc in named if rloc is not None]
+    return tuple(locator for locator, rloc in named if rloc is not None and rloc.refused)
+
+
+def _locator_record(locator: Locator) -> LocatorRecord:
+    encoded = locator.encoded
+    return LocatorRecord(
+        decode_address(Cursor(encoded), "locator") if encoded else wire_rloc(locator.address, locator.path),
+        locator.priority,
+        locator.weight,
+        locator.multicast_priority,
+        locator.multicast_weight,
+        locator.local,
+        locator.probed,
+        locator.reachable,
+    )
+
+
+def _order(locator: LocatorRecord) -> tuple[int, int, bytes]:
+    """RFC 8060 section 3: AFI and type of LCAF, in which all are equal; an address by its bytes, its value."""
+    encoded = encode_address(locator.address)
+    afi = int.from_bytes(encoded[:2], "big")
+    return (afi, encoded[LCAF_TYPE_OFFSET], b"") if afi == AFI_LCAF else (afi, 0, encoded)
+
+
+def _carried(locator: LocatorRecord) -> CarriedLocator:
+    return CarriedLocator(replace(locator, local=False, probed=False).encode())
 
 
 def _locator(record: LocatorRecord, rloc: Rloc) -> Locator:
@@ -231,6 +246,7 @@ def _locator(record: LocatorRecord, rloc: Rloc) -> Locator:
         record.probed,
         record.reachable,
         path=rloc.path,
+        encoded=b"" if wire_rloc(rloc.address, rloc.path) == record.address else encode_address(record.address),
     )
 
 

@@ -19,13 +19,16 @@ from lispfast.wire.addresses import (
     InstanceAddress,
     OtherAddress,
     WireAddress,
+    decode_address,
 )
+from lispfast.wire.cursor import Cursor
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.identity import SITE_ID_LENGTH, XTR_ID_LENGTH
 from lispfast.wire.lcaf import Lcaf, LcafHeader, LcafValue
 from lispfast.wire.lcaf_keys import Json, OpaqueKey, VendorSpecific
 from lispfast.wire.map_referral import ReferralRecord
 from lispfast.wire.message import Message, decode
+from lispfast.wire.records import LocatorRecord
 
 SECRET = "***"
 REFERRAL_ACTIONS = (  # RFC 8111 section 6.1
@@ -52,6 +55,16 @@ def describe(message: Message) -> dict[str, Any]:
     What an Encapsulated Control Message carries stands in it as `packet`, with an `error` where it cannot be read.
     """
     return _message(message, NESTING_MAX)
+
+
+def describe_locator(encoded: bytes) -> dict[str, Any]:
+    """A locator record from its bytes, its `address` as an object; WireError for what cannot be read."""
+    return _fields(LocatorRecord.read(Cursor(encoded)))
+
+
+def describe_address(encoded: bytes) -> Any:
+    """An address from its bytes, AFI and all; WireError for what cannot be read."""
+    return _value(decode_address(Cursor(encoded), "address"))
 
 
 def _message(message: Message, depth: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from lispfast.cli import ctl
 from lispfast.cli.exits import Exit
-from lispfast.cli.map_cache import ways
+from lispfast.cli.map_cache import carried, ways
 from lispfast.manage.client import ControlError
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.forwarding import PathMtu, PrefixTraffic, Traffic
@@ -182,3 +182,15 @@ def test_the_way_to_an_rloc_and_map_versions_are_told_where_there_are_any(
 def test_a_visited_site_is_named() -> None:
     entry = {"locators": [{"address": "172.20.0.5", "path": [], "site": "172.20.0.0/16"}]}
     assert ways(entry) == "  To 172.20.0.5 through the locators of 172.20.0.0/16, the site it visits\n"
+
+
+def test_what_is_not_acted_on_has_a_line() -> None:
+    said = {"lcaf": "as-number", "number": 65000}
+    entry = {
+        "locators": [{"address": "192.0.2.1", "says": said}, {"address": "192.0.2.2", "says": None}],
+        "carried": [{"address": {"lcaf": "json", "document": "{}"}}],
+    }
+    assert carried(entry) == (
+        '  192.0.2.1 also says {"lcaf": "as-number", "number": 65000}\n'
+        '  Not acted on: {"lcaf": "json", "document": "{}"}\n'
+    )

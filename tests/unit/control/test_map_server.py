@@ -11,6 +11,8 @@ from lispfast.model.mapping import Action
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key, KeyType
 from lispfast.wire.identity import XtrIdentity
+from lispfast.wire.lcaf_keys import Json
+from lispfast.wire.lcaf_locators import AsNumber
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.records import LocatorRecord
@@ -351,3 +353,16 @@ def test_made_up_addresses_cannot_fill_the_log(bench):
     assert bench.dropped == {ControlReason.MAC_WRONG: 500, ControlReason.MALFORMED: 500}
     assert [event.name for event in bench.events].count("map-register-refused") == 3
     assert [event.name for event in bench.events].count("datagram-refused") == 5
+
+
+def test_what_it_does_not_understand_of_a_locator_is_told_on(bench):
+    plain = record(HOME, RLOC)
+    (address,) = (locator.address for locator in plain.locators)
+    strange = (LocatorRecord(AsNumber(65000, at("198.51.100.8").address)), LocatorRecord(Json(b'{"seat": "23A"}')))
+    message = register(5, replace(plain, locators=(*plain.locators, *strange)), proxy_reply=True)
+    bench.register(message)
+    (told,) = bench.ask("10.1.2.3").records
+    assert [locator.address for locator in told.locators] == [address, *(locator.address for locator in strange)]
+    (shown,) = bench.sites()[0]["registrations"]
+    assert [locator["says"] and locator["says"]["lcaf"] for locator in shown["locators"]] == [None, "as-number"]
+    assert shown["carried"][0]["address"]["document"] == '{"seat": "23A"}'

@@ -11,9 +11,10 @@ from lispfast.model.addresses import EidPrefix
 from lispfast.model.errors import WireError
 from lispfast.model.mapping import Action, Hop, Locator, Mapping
 from lispfast.model.units import InstanceId, Minutes
-from lispfast.wire.addresses import InstanceAddress, Lcaf, OtherAddress, WireAddress
+from lispfast.wire.addresses import InstanceAddress, Lcaf, OtherAddress, WireAddress, encode_address
 from lispfast.wire.cursor import Cursor
-from lispfast.wire.lcaf_locators import ExplicitPath, PathHop
+from lispfast.wire.lcaf_keys import Json
+from lispfast.wire.lcaf_locators import AfiList, AsNumber, ExplicitPath, PathHop
 from lispfast.wire.records import (
     EidRecord,
     LocatorRecord,
@@ -173,7 +174,9 @@ def test_an_unassigned_action_encapsulates_nothing(act: int) -> None:
 
 def test_the_action_counts_only_without_locators() -> None:
     record = EidRecord(V4, 32, Minutes(1), (LocatorRecord(Lcaf(77, b"")),), action=1)
-    assert mapping_from_record(record) == Mapping(EidPrefix.parse("172.16.1.1/32"), (), Minutes(1), Action.NO_ACTION)
+    read = mapping_from_record(record)
+    assert (read.locators, read.action) == ((), Action.NO_ACTION)
+    assert record_from_mapping(read).action == 0
 
 
 @pytest.mark.parametrize(
@@ -227,6 +230,29 @@ def test_a_vendors_locator_spoils_the_message() -> None:
 def test_an_eid_of_unknown_lcafs_spoils_the_message() -> None:
     with pytest.raises(WireError, match="not recognised"):
         EidRecord.read(Cursor(EidRecord(Lcaf(99, b"new"), 0, Minutes(1)).encode()))
+
+
+@given(st.lists(strategies.locator_records, max_size=4))
+def test_what_is_not_acted_on_is_told_on_byte_for_byte(locators: list[LocatorRecord]) -> None:
+    record = EidRecord(V4, 32, Minutes(1), tuple(locators))
+    kept = [encode_address(one.address) for one in locators if one not in refused_locators(record)]
+    told = [encode_address(one.address) for one in record_from_mapping(mapping_from_record(record)).locators]
+    assert sorted(told) == sorted(kept)
+
+
+def test_lcafs_stand_behind_the_addresses_in_the_order_of_their_types() -> None:
+    locators = (
+        Json(b"{}"),
+        AsNumber(65000, GOOD),
+        AfiList((OtherAddress(17, b"x\0"),)),
+        ip_address("2001:db8::1"),
+        GOOD,
+    )
+    read = mapping_from_record(EidRecord(V4, 32, Minutes(1), tuple(LocatorRecord(one) for one in locators)))
+    assert [locator.address for locator in read.locators] == [GOOD, ip_address("2001:db8::1"), GOOD]
+    assert len(read.carried) == 2
+    told = record_from_mapping(read).locators
+    assert [one.address for one in told] == [GOOD, ip_address("2001:db8::1"), locators[2], locators[1], locators[0]]
 
 
 PATH = (Hop(ip_address("10.0.0.9"), lookup=True), Hop(GOOD, probe=True), Hop(ip_address("2001:db8::7"), strict=True))

@@ -152,6 +152,7 @@ cdef extern from "_native/transaction.h" nogil:
         size_t item
 
     size_t lf_table_reclaim(lf_table *table)
+    bint lf_table_settled(const lf_table *table)
     lf_problem lf_table_commit_packed(lf_table *table, const void *buffer, size_t length)
     const char *lf_error_text(lf_error error)
 

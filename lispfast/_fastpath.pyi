@@ -122,6 +122,9 @@ class Engine(_Table):
         """Open the sockets and start the workers; HostError if the host refuses. Once only."""
     def stop(self) -> None:
         """End the workers and close everything but the TUN; again does nothing. Counters can still be read."""
+    def settled(self) -> bool:
+        """Whether every worker is past the round in which the last commit found it: until then, for a batch of packets
+        at the most, one may still go by the table before."""
     def punt_fileno(self) -> int:
         """A descriptor that is readable while punts wait; -1 after stop()."""
     def take_punts(self) -> list[Punt]: ...

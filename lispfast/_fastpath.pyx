@@ -368,6 +368,9 @@ cdef class Engine(_Table):
     cdef lf_problem _commit(self, const void *buffer, size_t length) noexcept nogil:
         return lf_engine_commit_packed(self.engine, buffer, length)
 
+    def settled(self):
+        return <bint>lf_table_settled(self.table)
+
     def punt_fileno(self):
         return lf_engine_punt_fd(self.engine)
 

@@ -86,7 +86,7 @@ void lf_epoch_retire(struct lf_epoch *epoch, void *thing, size_t bytes, lf_relea
 }
 
 /* The newest number that every reader has passed. One that sleeps, or wakes while we scan, sees `current` or newer. */
-static uint64_t passed(struct lf_epoch *epoch)
+static uint64_t passed(const struct lf_epoch *epoch)
 {
     uint64_t oldest = atomic_load_explicit(&epoch->current, memory_order_seq_cst);
 
@@ -97,6 +97,11 @@ static uint64_t passed(struct lf_epoch *epoch)
             oldest = pin;
     }
     return oldest;
+}
+
+bool lf_epoch_settled(const struct lf_epoch *epoch)
+{
+    return passed(epoch) == lf_epoch_newest(epoch);
 }
 
 static void release_up_to(struct lf_epoch *epoch, uint64_t number)

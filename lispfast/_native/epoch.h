@@ -55,6 +55,9 @@ void lf_epoch_sleep(struct lf_epoch *epoch, unsigned reader);
 /* For readers: the newest number, not pinned. */
 uint64_t lf_epoch_newest(const struct lf_epoch *epoch);
 
+/* For the writer: whether every reader sees the current number, or will when it wakes. */
+bool lf_epoch_settled(const struct lf_epoch *epoch);
+
 /* For the writer. `publish` makes the next number the current one. `reserve` makes room for `more` things to retire,
  * false where there is no memory. `retire` takes one of these places: `release` is called once every reader has passed
  * the next number; `bytes` is what that frees, about. A release that is called may retire one thing without a

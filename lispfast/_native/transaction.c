@@ -205,6 +205,11 @@ size_t lf_table_reclaim(struct lf_table *table)
     return table->epoch.waiting;
 }
 
+bool lf_table_settled(const struct lf_table *table)
+{
+    return lf_epoch_settled(&table->epoch);
+}
+
 const char *lf_error_text(enum lf_error error)
 {
     static const char *const texts[] = {

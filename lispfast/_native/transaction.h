@@ -52,6 +52,9 @@ struct lf_problem lf_table_commit_packed(struct lf_table *table, const void *buf
 /* For the writer: frees what it can; how many things still wait to be freed. */
 size_t lf_table_reclaim(struct lf_table *table);
 
+/* For the writer: whether no reader sees an older table any more. */
+bool lf_table_settled(const struct lf_table *table);
+
 const char *lf_error_text(enum lf_error error);
 
 #endif

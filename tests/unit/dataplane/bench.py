@@ -123,11 +123,16 @@ class Bench:
         values = {"address": parse_address(FAR[version]), "slot": SLOT[version], "header": QUIET, "port": port} | fields
         return ForwardingLocator(**values)
 
+    def commit(self, transaction: Transaction) -> None:
+        """Commit, so that whatever is sent after it goes by it."""
+        self.engine.commit(transaction)
+        wait_until(self.engine.settled)
+
     def map(self, verdict: Verdict | None = None, *prefixes: str, iid: int = 0) -> None:
         """Set the verdict (by default: encapsulate to the far end) of prefixes (by default: both defaults)."""
         verdict = verdict or Encapsulate((self.locator(),))
         named = prefixes or ("0.0.0.0/0", "::/0")
-        self.engine.commit(Transaction(put=tuple((EidPrefix.parse(text, iid), verdict) for text in named)))
+        self.commit(Transaction(put=tuple((EidPrefix.parse(text, iid), verdict) for text in named)))
 
     def send(self, packet: Packet | bytes) -> bytes:
         data = bytes(packet)

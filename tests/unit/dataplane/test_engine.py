@@ -49,7 +49,7 @@ def test_a_refusal_names_the_item_and_changes_nothing(bench: Bench, number: int)
     before = bench.engine.rows(0, 100)[0]
     transaction, problem = refusals(bench)[number]
     with pytest.raises(DataPlaneError, match=problem):
-        bench.engine.commit(transaction)
+        bench.commit(transaction)
     assert bench.engine.rows(0, 100)[0] == before
     sent = bench.send(inner(dst="10.0.0.1"))
     assert bench.outer().payload[8:] == sent
@@ -58,7 +58,7 @@ def test_a_refusal_names_the_item_and_changes_nothing(bench: Bench, number: int)
 def test_every_verdict_is_accepted(bench: Bench) -> None:
     verdicts = [Drop(), Native(), Reject(), Resolve(), Encapsulate((bench.locator(4), bench.locator(6)))]
     prefixes = [EidPrefix(ip_network(f"2001:db8:{number}::/48"), 3) for number in range(len(verdicts))]  # type: ignore[arg-type]
-    bench.engine.commit(Transaction(put=tuple(zip(prefixes, verdicts, strict=True))))  # type: ignore[arg-type]
+    bench.commit(Transaction(put=tuple(zip(prefixes, verdicts, strict=True))))  # type: ignore[arg-type]
     rows, _ = bench.engine.rows(0, 100)
     assert [(prefix, verdict) for _, prefix, verdict, _ in rows] == list(zip(prefixes, verdicts, strict=True))
 
@@ -80,7 +80,7 @@ def test_a_prefix_is_counted_while_it_lives(bench: Bench) -> None:
     assert used.idle is not None
     assert used.idle < 5
     assert bench.engine.totals()["bytes_out"] == sum(sizes)
-    bench.engine.commit(Transaction(withdraw=(prefix,)))
+    bench.commit(Transaction(withdraw=(prefix,)))
     assert bench.engine.traffic().prefixes == {}
 
 
@@ -136,7 +136,7 @@ def test_stop_ends_and_may_be_called_twice(bench: Bench) -> None:
     assert bench.engine.totals()["packets_in"] == 1  # still readable
     assert bench.engine.punt_fileno() == -1
     assert bench.engine.take_punts() == []
-    bench.engine.commit(Transaction(local=locals_of("10.9.0.9")))
+    bench.commit(Transaction(local=locals_of("10.9.0.9")))
     with pytest.raises(RuntimeError):
         bench.engine.start()
 
@@ -228,7 +228,7 @@ def test_an_idle_data_plane_sleeps(bench: Bench) -> None:
     for _ in range(50):  # the control thread reads while the worker sleeps
         bench.engine.traffic()
         bench.engine.totals()
-        bench.engine.commit(Transaction(sources=(SourceRloc(5, None),)))
+        bench.commit(Transaction(sources=(SourceRloc(5, None),)))
     assert worker_switches() == before
 
 

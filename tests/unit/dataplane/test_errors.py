@@ -145,7 +145,7 @@ def test_a_host_without_a_route_says_so_of_the_locator(rloc: str) -> None:
         bench = Bench()
         far = address(rloc)
         sources = SourceRloc(SLOT[4], address("192.0.2.1")), SourceRloc(SLOT[6], address("2001:db8::1"))
-        bench.engine.commit(Transaction(sources=sources))
+        bench.commit(Transaction(sources=sources))
         bench.map(Encapsulate((bench.locator(far.version, address=far),)))
         bench.send(inner())
         assert bench.punts() == [Unreachable(far)]
@@ -159,7 +159,7 @@ def test_a_host_without_a_route_says_so_of_the_locator(rloc: str) -> None:
 def test_a_link_that_goes_and_comes_back() -> None:
     def body() -> None:
         bench = Bench()
-        bench.engine.commit(
+        bench.commit(
             Transaction(sources=(SourceRloc(SLOT[4], address("192.0.2.1"), socket.if_nametoindex("near")),))
         )
         locator = bench.locator(address=address("192.0.2.2"))
@@ -170,7 +170,7 @@ def test_a_link_that_goes_and_comes_back() -> None:
             for _ in range(10):
                 bench.send(inner())
             wait_until(lambda before=before: bench.engine.drops()[DataReason.SEND_FAILED] == before + 10)  # type: ignore[misc]
-        bench.engine.commit(Transaction(sources=(SourceRloc(SLOT[4], address(NEAR[4])),)))
+        bench.commit(Transaction(sources=(SourceRloc(SLOT[4], address(NEAR[4])),)))
         bench.map()
         sent = bench.send(inner())
         assert bench.outer().payload[8:] == sent

@@ -59,7 +59,7 @@ def changes(bench: Bench, version: int) -> Iterator[tuple[int, Transaction]]:
 def test_a_locator_tells_its_transaction(bench: Bench) -> None:
     """What the other test goes by."""
     number, first = next(changes(bench, 4))
-    bench.engine.commit(first)
+    bench.commit(first)
     bench.send(inner())
     assert bench.outer().payload[1:4] == number.to_bytes(3, "big")
 
@@ -73,7 +73,7 @@ def test_a_flow_under_continuous_commits(bench: Bench, version: int) -> None:
         for _ in range(min(BURST, PACKETS - sent, AHEAD - (sent - came))):
             bench.send(packet[: ends[0]] + sent.to_bytes(4, "big"))
             sent += 1
-        bench.engine.commit(change)
+        bench.commit(change)
         commits += 1
         while select.select([far], [], [], 0)[0]:
             data = far.recv(2000)

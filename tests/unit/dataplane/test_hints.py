@@ -33,7 +33,7 @@ def versions(source: int, destination: int) -> int:
 def hearing() -> Iterator[Bench]:
     bench = Bench(hints=True)
     own = locals_of(*map(str, LOCAL.values()), version=OURS) + locals_of("10.9.7.1", iid=7, version=0)
-    bench.engine.commit(Transaction(local=own))
+    bench.commit(Transaction(local=own))
     yield bench
     bench.close()
 
@@ -103,7 +103,7 @@ def test_the_same_is_told_once_and_what_is_new_not_within_a_second(hearing: Benc
 def test_a_destination_version_that_cannot_be_is_dropped(
     hearing: Bench, destination: int, own: int, passes: bool
 ) -> None:
-    hearing.engine.commit(Transaction(local=locals_of(str(LOCAL[4]), version=own)))
+    hearing.commit(Transaction(local=locals_of(str(LOCAL[4]), version=own)))
     packet = hearing.inject(incoming(), 4, header(V, versions(5, destination)))
     if passes:
         assert hearing.delivered() == packet

@@ -67,7 +67,7 @@ def test_hints_are_ignored(bench: Bench, header: bytes) -> None:
 
 
 def test_the_instance_id_is_that_of_the_i_bit(bench: Bench) -> None:
-    bench.engine.commit(Transaction(local=locals_of("10.9.0.1", iid=7)))
+    bench.commit(Transaction(local=locals_of("10.9.0.1", iid=7)))
     sent = bench.inject(incoming(), header=b"\x08\0\0\0\0\0\x07\xff")
     assert bench.delivered() == sent
     bench.inject(incoming())  # the same without: instance-ID 0

@@ -63,7 +63,7 @@ class Stand:
     def stand_at(self, name: str, *sources: str) -> None:
         ifindex = socket.if_nametoindex(name)
         stores = [SourceRloc(SLOT[one.version], one, ifindex) for one in map(address, sources)]
-        self.bench.engine.commit(Transaction(sources=tuple(stores)))
+        self.bench.commit(Transaction(sources=tuple(stores)))
 
     def passed(self, name: str = "beyond") -> bytes:
         """The next packet of our EIDs at the end of a link."""
@@ -155,7 +155,7 @@ def test_without_a_way_out_the_sender_hears_of_it() -> None:
         subprocess.run(["ip", "-6", "route", "del", "default", "dev", "near"], check=True)
         made.bench.send(inner(6))
         assert ICMPv6DestUnreach in IPv6(made.bench.delivered())
-        made.bench.engine.commit(Transaction(sources=(SourceRloc(SLOT[4], None),)))
+        made.bench.commit(Transaction(sources=(SourceRloc(SLOT[4], None),)))
         made.bench.send(inner())
         assert IP(made.bench.delivered())[ICMP].type == 3
         made.bench.wait_drops(DataReason.NATIVE_UNAVAILABLE, 2)

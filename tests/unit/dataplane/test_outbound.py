@@ -42,7 +42,7 @@ def test_bytes_after_the_packet_stay_behind(bench: Bench) -> None:
 
 
 def test_the_source_selects_the_instance(bench: Bench) -> None:
-    bench.engine.commit(Transaction(local=locals_of("10.9.0.1") + locals_of("10.9.0.7", iid=7)))
+    bench.commit(Transaction(local=locals_of("10.9.0.1") + locals_of("10.9.0.7", iid=7)))
     bench.map(Encapsulate((bench.locator(header=HEADER_7),)), iid=7)
     bench.map(Drop())
     bench.send(inner(src="10.9.0.1"))
@@ -54,7 +54,7 @@ def test_the_source_selects_the_instance(bench: Bench) -> None:
 def test_a_roam_changes_the_source_of_the_very_next_packet(bench: Bench) -> None:
     bench.map()
     for source in ("127.0.0.1", "127.0.0.3", "127.0.0.4"):
-        bench.engine.commit(Transaction(sources=(SourceRloc(0, address(source)),)))
+        bench.commit(Transaction(sources=(SourceRloc(0, address(source)),)))
         bench.send(inner())
         assert bench.outer().source == source
 
@@ -109,7 +109,7 @@ def test_a_source_that_is_no_eid_of_ours(bench: Bench, source: str) -> None:
 
 def test_an_eid_that_was_ours_is_no_source_any_more(bench: Bench) -> None:
     bench.map()
-    bench.engine.commit(Transaction(local=()))
+    bench.commit(Transaction(local=()))
     bench.send(inner())
     bench.wait_drops(DataReason.INNER_SOURCE)
 
@@ -122,10 +122,10 @@ def test_mapping_drop(bench: Bench) -> None:
 
 def test_no_locator_once_the_slot_is_empty_and_again_with_a_network(bench: Bench) -> None:
     bench.map()
-    bench.engine.commit(Transaction(sources=(SourceRloc(0, None),)))
+    bench.commit(Transaction(sources=(SourceRloc(0, None),)))
     bench.send(inner())
     bench.wait_drops(DataReason.NO_LOCATOR)
-    bench.engine.commit(Transaction(sources=(SourceRloc(0, address("127.0.0.1")),)))
+    bench.commit(Transaction(sources=(SourceRloc(0, address("127.0.0.1")),)))
     sent = bench.send(inner())
     assert bench.outer().payload[8:] == sent
 
@@ -139,7 +139,7 @@ def test_too_big_for_a_datagram(bench: Bench) -> None:
 
 
 def test_one_refused_datagram_does_not_hold_up_the_others(bench: Bench) -> None:
-    bench.engine.commit(Transaction(sources=(SourceRloc(9, address("203.0.113.77")),)))  # no address of this host
+    bench.commit(Transaction(sources=(SourceRloc(9, address("203.0.113.77")),)))  # no address of this host
     sent = []
     for number in range(20):
         bench.send(inner(dst="10.66.0.1"))
@@ -147,7 +147,7 @@ def test_one_refused_datagram_does_not_hold_up_the_others(bench: Bench) -> None:
     bench.settle()  # all of them wait, and leave in one batch
     bad = (EidPrefix.parse("10.66.0.0/16"), Encapsulate((bench.locator(slot=9),)))
     good = (EidPrefix.parse("0.0.0.0/0"), Encapsulate((bench.locator(),)))
-    bench.engine.commit(Transaction(put=(bad, good)))
+    bench.commit(Transaction(put=(bad, good)))
     assert [bench.outer().payload[8:] for _ in sent] == sent
     wait_until(lambda: bench.engine.drops()[DataReason.SEND_FAILED] == 20)
     bench.wait_totals(packets_out=20)

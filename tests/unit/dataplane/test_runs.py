@@ -210,7 +210,7 @@ def test_use_is_counted_by_mapping(framed: Make) -> None:
 def test_a_source_that_has_gone_costs_no_runs(framed: Make) -> None:
     bench = framed()
     bench.map(Encapsulate((bench.locator(6),)))
-    bench.engine.commit(Transaction(sources=(SourceRloc(SLOT[6], address("2001:db8::77")),)))
+    bench.commit(Transaction(sources=(SourceRloc(SLOT[6], address("2001:db8::77")),)))
     lost = segments(send_frame(bench, tcp(4, pattern(5000)), 1000), 1000)
     bench.wait_drops(DataReason.SEND_FAILED, len(lost))
     assert bench.engine.take_punts() == []

@@ -28,7 +28,7 @@ def test_each_prefix_has_its_own_packets_counted(one_port: Bench) -> None:
     for number in (2, 3, 2, 2, 3):  # they wait in the stage, and leave in one batch
         bench.send(inner(dst=f"10.9.0.{number}"))
     wait_until(lambda: bench.engine.totals()["staged"] == 5)
-    bench.engine.commit(
+    bench.commit(
         Transaction(
             sets=(LocatorSet(1, (bench.locator(),)),),
             put=((ONE, EncapsulateSet(1)), (OTHER, EncapsulateSet(1))),
@@ -42,7 +42,7 @@ def test_each_prefix_has_its_own_packets_counted(one_port: Bench) -> None:
 
 
 def test_a_replaced_set_moves_the_packets_of_all_its_prefixes(bench: Bench) -> None:
-    bench.engine.commit(
+    bench.commit(
         Transaction(
             sets=(LocatorSet(1, (bench.locator(4),)),),
             put=((ONE, EncapsulateSet(1)), (OTHER, EncapsulateSet(1))),
@@ -50,7 +50,7 @@ def test_a_replaced_set_moves_the_packets_of_all_its_prefixes(bench: Bench) -> N
     )
     bench.send(inner(dst="10.9.0.2"))
     assert bench.outer(4).payload[8 + 19] == 2
-    bench.engine.commit(Transaction(sets=(LocatorSet(1, (bench.locator(6),)),)))
+    bench.commit(Transaction(sets=(LocatorSet(1, (bench.locator(6),)),)))
     for number in (2, 3):
         bench.send(inner(dst=f"10.9.0.{number}"))
         assert bench.outer(6).payload[8 + 19] == number

@@ -25,7 +25,7 @@ def site() -> Iterator[Bench]:
     """10.8.0.0/24 and fd08::/64 of the default instance, 10.8.0.128/25 within it of instance 9."""
     bench = Bench()
     own = locals_of("10.8.0.0/24", "fd08::/64") + locals_of("10.8.0.128/25", iid=9)
-    bench.engine.commit(Transaction(local=own))
+    bench.commit(Transaction(local=own))
     yield bench
     bench.close()
 

@@ -101,7 +101,7 @@ class StageMachine(RuleBasedStateMachine):
 
     def commit(self, transaction: Transaction) -> None:
         self.bench.rests()
-        self.bench.engine.commit(transaction)
+        self.bench.commit(transaction)
         self.twin.commit()
 
     @initialize()

@@ -77,7 +77,7 @@ def test_a_withdrawn_prefix_is_a_miss_again_at_once(bench: Bench) -> None:
         assert len(bench.engine.take_punts()) == 1
         bench.map(None, "10.9.0.2/32")
         assert bench.outer().payload[8:] == sent
-        bench.engine.commit(Transaction(withdraw=(prefix,)))
+        bench.commit(Transaction(withdraw=(prefix,)))
 
 
 def test_an_answer_wakes_the_worker(bench: Bench) -> None:
@@ -99,7 +99,7 @@ def test_resolve_under_an_answer_is_a_miss(bench: Bench) -> None:
 
 
 def test_a_miss_names_the_instance(bench: Bench) -> None:
-    bench.engine.commit(Transaction(local=locals_of("10.9.0.7", iid=7)))
+    bench.commit(Transaction(local=locals_of("10.9.0.7", iid=7)))
     bench.map()  # instance-ID 0: no answer for 7
     bench.send(inner(src="10.9.0.7"))
     assert bench.punts() == [Miss(REMOTE[4], address("10.9.0.7"), 7)]  # type: ignore[arg-type]
@@ -109,14 +109,14 @@ def test_a_negative_answer_empties_the_stage(bench: Bench) -> None:
     for _ in range(3):
         bench.send(inner())
     bench.settle()
-    bench.engine.commit(Transaction(put=((EidPrefix.parse("10.9.0.0/24"), Drop()),)))
+    bench.commit(Transaction(put=((EidPrefix.parse("10.9.0.0/24"), Drop()),)))
     wait_until(lambda: bench.engine.drops()[DataReason.MAPPING_DROP] == 3)
 
 
 def test_what_waits_from_an_address_that_we_lost_is_dropped(bench: Bench) -> None:
     bench.send(inner())
     bench.settle()
-    bench.engine.commit(Transaction(local=(), put=((EidPrefix.parse("0.0.0.0/0"), Encapsulate((bench.locator(),))),)))
+    bench.commit(Transaction(local=(), put=((EidPrefix.parse("0.0.0.0/0"), Encapsulate((bench.locator(),))),)))
     wait_until(lambda: bench.engine.drops()[DataReason.INNER_SOURCE] == 1)
 
 
@@ -230,6 +230,6 @@ def test_a_worker_that_sleeps_holds_nothing_up(bench: Bench) -> None:
     bench.outer()
     bench.settle()
     before = bench.rests()
-    bench.engine.commit(Transaction(withdraw=tuple(EidPrefix.parse(text) for text in ("0.0.0.0/0", "::/0"))))
+    bench.commit(Transaction(withdraw=tuple(EidPrefix.parse(text) for text in ("0.0.0.0/0", "::/0"))))
     assert bench.engine.left().packets_out == 1, "freed at once, its use among that of those that are gone"
     assert bench.rests() == before

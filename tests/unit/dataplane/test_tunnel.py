@@ -40,7 +40,7 @@ def made() -> Iterator[Make]:
     def make(framed: bool = False, **forwarding: Any) -> Bench:
         bench = Bench(framed=framed, forwarding=Forwarding(**forwarding))
         slots = tuple(SourceRloc(INSIDE_SLOT[version], FROM[version]) for version in (4, 6))
-        bench.engine.commit(Transaction(sources=slots))
+        bench.commit(Transaction(sources=slots))
         benches.append(bench)
         return bench
 
@@ -182,7 +182,7 @@ def test_without_a_source_rloc_inside_another_locator_is_taken(made: Make) -> No
     sent = bench.send(inner())
     assert take_out(bench.outer().payload, 6, 0, 64)[0] == sent
     for gone in (SourceRloc(INSIDE_SLOT[6], None), SourceRloc(INSIDE_SLOT[6], FROM[4])):
-        bench.engine.commit(Transaction(sources=(gone,)))
+        bench.commit(Transaction(sources=(gone,)))
         sent = bench.send(inner())
         assert bench.outer().payload == QUIET + sent
     bench.map(Encapsulate((deep,)))
@@ -196,8 +196,8 @@ def test_the_routers_on_the_way_take_off_one_each(made: Make, inside: int, polic
     """The sender, the visited site's router, and the one who visits it."""
     sender, site, visitor = made(udp_checksum=policy), made(), made()
     sender.map(through(sender, 4, inside))
-    site.engine.commit(Transaction(local=locals_of(str(INSIDE[inside]))))
-    visitor.engine.commit(Transaction(local=locals_of(str(REMOTE[4]), iid=7)))
+    site.commit(Transaction(local=locals_of(str(INSIDE[inside]))))
+    visitor.commit(Transaction(local=locals_of(str(REMOTE[4]), iid=7)))
     sent = sender.send(inner(payload=pattern(600)))
     site.far[4].sendto(sender.outer().payload, (NEAR[4], site.port))
     datagram = (IP if inside == 4 else IPv6)(site.delivered())[UDP]

@@ -50,11 +50,14 @@ def probe_ways(frames: Iterable[Frame], old: str, new: str) -> dict[int, tuple[s
 def measure(
     probes: Iterable[Probe], ways: Mapping[int, tuple[str, int]], new: str, sent: int, left: int, usable: int
 ) -> Handover:
-    """The figures from what the phone received, of `sent` probes; LabError if none came one of the two ways."""
+    """The figures from what the phone received, of `sent` probes; LabError if none came one of the two ways.
+
+    A probe that the capture missed came by the new way if it came once that was usable: before, nothing can have.
+    """
     arrived: dict[int, Probe] = {}
     for probe in probes:
         arrived.setdefault(probe.sequence, probe)
-    by_new = [p for p in arrived.values() if (ways[p.sequence][0] == new if p.sequence in ways else p.received >= left)]
+    by_new = [p for p in arrived.values() if (ways[p.sequence][0] == new if p.sequence in ways else p.received >= usable)]
     new_numbers = {p.sequence for p in by_new}
     by_old = [p for p in arrived.values() if p.sequence not in new_numbers]
     if not by_new or not by_old:

@@ -55,6 +55,12 @@ def test_a_probe_that_the_capture_missed_is_placed_by_its_time() -> None:
     assert result.unseen == 2
 
 
+def test_a_probe_that_the_capture_missed_before_the_new_way_was_usable_came_by_the_old() -> None:
+    probes = OLD_WAY + received((100, 104), (125, 126))  # told to go down at 100, the link still delivered
+    result = measure(probes, {125: ("bs0", 126)}, "bs0", 30, LEFT, USABLE)
+    assert (result.last_old, result.first_new_sequence, result.gap_ms) == (104 * MS, 125, 16.0)
+
+
 @pytest.mark.parametrize("probes", [[], OLD_WAY, received((125, 126))])
 def test_without_a_probe_each_way_there_is_no_figure(probes: list[Probe]) -> None:
     with pytest.raises(LabError, match="the old way and"):

@@ -65,7 +65,8 @@ PACKET_MAX = {4: 576, 6: 1280}  # section 5: the whole IP packet where the path'
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
 HEADERS = {4: 28, 6: 48}  # IP and UDP
-MAX_NONCES = 64  # of one Map-Server that are told from an unsolicited Map-Notify's
+MAX_NONCES = 64  # of one Map-Server that are told from an unsolicited Map-Notify's ...
+MAX_SENDS = 4  # ... and of each of its Map-Registers, where a site has so many that these are more
 WARN_AFTER = 3  # sends without an answer: 7 s, when a lost datagram or two are no explanation any more
 REFRESH_SLACK = Seconds(5)
 RETRY_SLACK = Seconds(0.05)
@@ -296,7 +297,7 @@ class Registration:
         for part in sorted(self._unconfirmed):
             nonce = self._nonce.take()
             self._sent[nonce] = _Sent(self._round, part, now)
-            if len(self._sent) > MAX_NONCES:
+            if len(self._sent) > max(MAX_NONCES, MAX_SENDS * len(self._parts)):
                 self._sent.popitem(last=False)
             self._emit(self._register(self._parts[part], nonce), self.server.key)
             fields: dict[str, str | int] = {"to": str(self.server.address), "eid_prefix": _names(self._parts[part])}

@@ -265,8 +265,11 @@ class Resolver:
             stale = lookup.state is State.PARKED and lookup.wanted + WANTED < now
             if not stranded and stale and lookup.purpose is Purpose.MISS:
                 self._forget(lookup)
-            else:
-                self._step(lookup, Fact.STRANDED if stranded else Fact.MOVED, now)
+                continue
+            solicited = lookup.state is State.LAST and lookup.again
+            self._step(lookup, Fact.STRANDED if stranded else Fact.MOVED, now)
+            if solicited:
+                self._ask_again(lookup, now)
 
     def handle_timeout(self, now: Seconds) -> list[Unanswered]:
         """Ask those whose turn it is; the misses that nobody answered."""
@@ -315,7 +318,7 @@ class Resolver:
 
     def _join(self, known: Lookup, other: Lookup) -> None:
         known.wanted = other.wanted
-        if other.purpose is Purpose.MISS and known.purpose is Purpose.LOCATE:  # now a packet waits for it
+        if other.purpose is Purpose.MISS and known.purpose is not Purpose.MISS:  # now a packet waits for it
             known.purpose, known.source_eid, known.inner_source = other.purpose, other.source_eid, other.inner_source
         if other.purpose is Purpose.SOLICITED:
             known.again = known.tries > 0

@@ -274,6 +274,20 @@ def test_many_prefixes_go_in_messages_that_fit_an_unknown_path(server, largest):
     assert states(bench) == [State.REGISTERED]
 
 
+def test_a_site_of_thousands_of_eid_prefixes_registers_them_all():
+    bench = Bench(settings(database=database(*(EID + n for n in range(2000)))), ON_WIFI)
+    parts = bench.registers()
+    assert len(parts) > registrar.MAX_NONCES
+    bench.pass_time(3.5)  # two retransmissions: answers to the first sends still count
+    for part in parts:
+        bench.notify(part)
+    assert states(bench) == [State.REGISTERED]
+    assert bench.dropped == {}
+    for _ in range(5):
+        bench.pass_time(65)
+    assert len(bench.node.registrar.registrations[0]._sent) <= registrar.MAX_SENDS * len(parts)
+
+
 def test_leaving_withdraws_with_ttl_0_and_says_no_more():
     bench = registered()
     bench.node.stop(bench.now)

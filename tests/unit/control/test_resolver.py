@@ -110,6 +110,16 @@ def test_many_packets_make_one_question():
     assert len(bench.questions()) == 1
 
 
+@pytest.mark.parametrize("asks", ["refresh", "verify", "locate"])
+def test_a_packet_that_waits_for_a_question_of_another_purpose_is_refused_when_nobody_answers_it(asks):
+    bench = registered()
+    getattr(bench.node.resolver, asks)(host(PEER) if asks != "locate" else PEER, bench.now)
+    bench.punt(PEER)
+    bench.pass_time(3.5)
+    assert held(bench)
+    assert bench.asked() == [f"{PEER}/32"] * 3
+
+
 def test_a_punt_that_the_answer_overtook_asks_nothing():
     bench = registered()
     bench.know(PEER, PEER_RLOC)

@@ -13,6 +13,7 @@ from lispfast.wire.encapsulated_control import EncapsulatedControl
 from .mn_helpers import (
     EID,
     LTE,
+    ON_LTE,
     PEER,
     PEER_RLOC,
     PEER_RLOC_2,
@@ -57,6 +58,20 @@ def test_the_question_names_the_prefix_as_it_is_cached():
     bench.clear()
     bench.solicit(host(PEER), host(EID))
     assert bench.asked() == ["10.0.0.0/28"]
+
+
+def test_what_an_smr_wanted_of_a_question_that_a_wider_answer_ended_is_asked_where_we_stand_now():
+    bench = registered()
+    bench.punt(PEER)
+    bench.punt(PEER + 1)
+    bench.reply(mapping("10.0.0.0/28", action=Action.NATIVELY_FORWARD, ttl=15), request=bench.questions()[0])
+    bench.pass_time(0.5)
+    bench.solicit(host(PEER + 1), host(EID))
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.pass_time(0.6)
+    assert [(question.itr_rlocs, question.smr_invoked) for question in bench.questions()] == [((LTE,), True)]
+    assert bench.asked() == [f"{PEER + 1}/32"]
 
 
 def test_under_a_negative_answer_the_eid_itself_is_asked_for():

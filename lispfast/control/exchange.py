@@ -133,7 +133,7 @@ class Exchange:
         """A probe's answer is no mapping; where it names other RLOCs than the cache, the mapping system is asked."""
         asked = self._node.prober.handle_reply(reply, now)
         entry = self._node.cache.get(asked) if asked else None
-        if entry is None or entry.origin is not Origin.MAP_REPLY:
+        if entry is None or entry.origin is not Origin.MAP_REPLY or entry.mapping.negative:  # a proxy-ETR's answer
             return
         self._node.hints.handle_reply((entry.mapping,), reply.echo_nonce)
         try:

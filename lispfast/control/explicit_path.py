@@ -18,16 +18,17 @@ def loops(path: tuple[Hop, ...]) -> bool:
     return len({hop.address for hop in path}) < len(path)
 
 
-def next_hop(path: tuple[Hop, ...], own: Collection[Address], usable: Callable[[Hop], bool]) -> Hop | None:
-    """The hop that packets go to from the node with the addresses `own`.
+def tried(path: tuple[Hop, ...], own: Collection[Address], usable: Callable[[Hop], bool]) -> tuple[Hop, ...]:
+    """The hops that are left out from the node with the addresses `own`, and last the one that packets go to.
 
-    None where there is none: we are the last hop ourselves, so that the EID is behind us, or the path loops.
+    None at all where there is nowhere to go: the path loops, or we are its last hop, so that the EID is behind us.
     """
     if loops(path):
-        return None
+        return ()
     behind = [number for number, hop in enumerate(path, start=1) if hop.address in own]
     rest = path[behind[-1] if behind else 0 :]
-    return next((hop for hop in rest if hop.strict or usable(hop)), rest[-1] if rest else None)
+    taken = next((number for number, hop in enumerate(rest, start=1) if hop.strict or usable(hop)), len(rest))
+    return rest[:taken]
 
 
 def looked_up(locator: Locator) -> tuple[Address, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lispfast.control.map_cache import MapCache, Origin
+from lispfast.control.map_cache import IN_USE, MapCache, Origin
 from lispfast.control.outbox import Outbox
 from lispfast.control.policy import Outlook, native, verdict
 from lispfast.model.addresses import Address, EidPrefix
@@ -19,6 +19,7 @@ from lispfast.model.forwarding import (
     Verdict,
 )
 from lispfast.model.settings import Settings
+from lispfast.model.units import Seconds
 
 UNUSED = PrefixTraffic(0, 0, 0, None)
 
@@ -46,6 +47,7 @@ class ForwardingTable:
         self._allowed = settings.allowed_destinations
         self._installed: dict[EidPrefix, Verdict] = {}
         self._uses: dict[EidPrefix, PrefixTraffic] = {}
+        self._outside: dict[int, tuple[EidPrefix, Seconds]] = {}
         self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
         self._defaults = {
             EidPrefix.parse("0.0.0.0/0" if entry.prefix.version == 4 else "::/0", entry.prefix.iid)
@@ -72,9 +74,19 @@ class ForwardingTable:
         if rloc in self._proxies:
             self.touch(prefix for prefix, standing in self._installed.items() if _names(standing, rloc))
 
-    def handle_traffic(self, traffic: Traffic) -> None:
+    def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """Note how prefixes were used that stand in the table; the others are as they were."""
         self._uses.update((prefix, use) for prefix, use in traffic.prefixes.items() if prefix in self._installed)
+        for prefix, use in traffic.prefixes.items() if self._proxies else ():
+            if use.idle is not None and self._is_outside(prefix):
+                used = Seconds(now - use.idle)
+                if used >= self._outside.get(prefix.version, (prefix, used))[1]:
+                    self._outside[prefix.version] = prefix, used
+
+    def outside(self, version: int, now: Seconds) -> EidPrefix | None:
+        """The prefix of a family whose packets last went to a proxy; None where none did in the last minute."""
+        prefix, used = self._outside.get(version, (None, now))
+        return prefix if now - used <= IN_USE else None
 
     def use(self, prefix: EidPrefix) -> PrefixTraffic:
         """How a prefix was used while it stood, as heard last: `idle` was true then."""
@@ -120,6 +132,10 @@ class ForwardingTable:
         if entry is None and prefix not in self._defaults and prefix not in self._allowed:
             return None
         return Resolve() if self._asks and allowed else native(prefix.version, prefix.iid, outlook)
+
+    def _is_outside(self, prefix: EidPrefix) -> bool:
+        entry, standing = self._cache.get(prefix), self._installed.get(prefix)
+        return (entry is None or entry.mapping.negative) and isinstance(standing, Encapsulate)
 
     def _is_allowed(self, prefix: EidPrefix) -> bool:
         return not self._allowed or any(one.covers(prefix) for one in self._allowed)

@@ -129,7 +129,7 @@ class MapCache:
         return self.get(prefix) is not None or any(prefix.covers(other) for other in self.after(prefix, 1))
 
     def rlocs(self) -> KeysView[Address]:
-        """The RLOCs that packets may be sent to by some entry."""
+        """The RLOCs that packets may be sent to by some entry, every hop of a path among them."""
         return self._users.keys()
 
     def users(self, rloc: Address) -> list[EidPrefix]:
@@ -254,15 +254,15 @@ class MapCache:
             self._unindex(before)
         self._entries.put(entry.prefix, entry)
         for locator in entry.mapping.locators:
-            if locator.usable:
-                self._users.setdefault(locator.address, {})[entry.prefix] = None
+            for rloc in locator.rlocs if locator.usable else ():
+                self._users.setdefault(rloc, {})[entry.prefix] = None
 
     def _unindex(self, entry: Entry) -> None:
-        for locator in entry.mapping.locators:
-            prefixes = self._users.get(locator.address, {})
+        for rloc in (rloc for locator in entry.mapping.locators for rloc in locator.rlocs):
+            prefixes = self._users.get(rloc, {})
             prefixes.pop(entry.prefix, None)
             if not prefixes:
-                self._users.pop(locator.address, None)
+                self._users.pop(rloc, None)
 
     def _clear_under(self, prefix: EidPrefix, named: set[EidPrefix], *, everything: bool) -> list[EidPrefix]:
         """Remove more-specifics: the held ones, which an answer outdates, or every learned one."""

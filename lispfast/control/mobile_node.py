@@ -23,6 +23,7 @@ from lispfast.control.outbox import Outbox
 from lispfast.control.path_mtu import PathMtus
 from lispfast.control.piggyback import Verifier
 from lispfast.control.policy import Outlook
+from lispfast.control.probe_targets import ProbeTargets
 from lispfast.control.prober import Prober
 from lispfast.control.register_nonce import RegisterNonce
 from lispfast.control.registrar import Registrar
@@ -64,7 +65,8 @@ class MobileNode:
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.verifier = Verifier(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
-        self.prober = Prober(settings.probing, self.cache, nonces, self.outbox)
+        targets = ProbeTargets(settings.proxy_etrs, self.cache, self.table, self.outlook)
+        self.prober = Prober(settings.probing, targets, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
         self.hints = HeaderHints(settings, self.cache, (self.prober, self.resolver), nonces, self.outbox)
         self.visited = VisitedSites(settings.rloc_lookup, self.cache, self.resolver, self.outbox)
@@ -123,11 +125,12 @@ class MobileNode:
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """Note which prefixes are in use, and who sends to us."""
-        self.table.handle_traffic(traffic)
+        self.table.handle_traffic(traffic, now)
         self.cache.handle_traffic(traffic, now)
         self.visited.handle_traffic(traffic, now)
         self.solicitor.handle_traffic(traffic, now)
         self.hints.handle_traffic(traffic, now)
+        self.prober.handle_traffic(now)
 
     def handle_punt(self, punt: Punt, now: Seconds) -> None:
         """What the data plane cannot know or decide."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lispfast.control.map_cache import Entry
-from lispfast.control.policy import Outlook, usable_locators
+from lispfast.control.policy import Outlook, sent_to, usable_locators
 from lispfast.control.registrar import Registration
 from lispfast.model.mapping import Hop, Locator
-from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, Settings
+from lispfast.model.settings import AddressLocator, DatabaseMapping, InterfaceLocator, ProxyEtr, Settings
 from lispfast.model.underlay import Interface
 from lispfast.model.units import Seconds
 from lispfast.wire.text import describe_address, describe_locator
@@ -23,6 +23,7 @@ View = dict[str, object]
 def status(node: MobileNode, now: Seconds) -> View:
     """`mode`, `eids`, `registrations`, `interfaces`, `source_locators`, `map_cache`, `lookups`, `next`, `drops`.
 
+    `proxy_etrs`: `up` is not known to be down, with a round-trip time one that answers probes.
     Also `profile` and `features`, each with on, off or how much of it; and `lisp_sec`: `use`, and `unprotected`, the
     Map-Resolvers that are asked without it.
     """
@@ -41,6 +42,7 @@ def status(node: MobileNode, now: Seconds) -> View:
             if (way := node.position.source(v))
         },
         "map_resolvers": [str(address) for address in node.settings.map_resolvers],
+        "proxy_etrs": [_proxy_etr(node, proxy, node.outlook()) for proxy in node.settings.proxy_etrs],
         "map_cache": {"entries": len(node.cache), "displaced": node.cache.displaced},
         "lookups": [
             {"eid_prefix": str(k.asked), "state": k.state.value, "purpose": k.purpose.value, "tries": k.tries}
@@ -61,7 +63,8 @@ def map_cache(node: MobileNode, now: Seconds) -> View:
     `bytes_out`, `packets_in`, `bytes_in` (inner ones) and `drops`, 0 before the first packet. A locator has `address`,
     `uptime`, `state`, `priority`, `weight`, `rtt_ms`, `smoothed_rtt_ms`, `encapsulation` and `mtu`: of the path, outer
     headers included, with `mtu_learnt`, how long ago a router said so, None where it is the interface's. `path` are the
-    hops of an explicit locator path, `site` is the EID-prefix of the site that the RLOC visits, None without one.
+    hops of an explicit locator path and `next_hop` is the RLOC that packets go to, of which the state, the round-trip
+    times and `mtu` are; `site` is the EID-prefix of the site that the RLOC visits, None without one.
     """
     outlook = node.outlook()
     return {"entries": [_entry(node, entry, outlook, now) for entry in node.cache.entries()]}
@@ -112,6 +115,18 @@ def _registration(registration: Registration, now: Seconds) -> View:
     }
 
 
+def _proxy_etr(node: MobileNode, proxy: ProxyEtr, outlook: Outlook) -> View:
+    path = node.prober.path(proxy.address)
+    return {
+        "address": str(proxy.address),
+        "eids": [f"ipv{version}" for version in proxy.versions],
+        "state": "down" if proxy.address in outlook.down else "up",
+        "priority": proxy.priority,
+        "weight": proxy.weight,
+        "rtt_ms": _milliseconds(path.rtt if path else None),
+    }
+
+
 def _interface(interface: Interface) -> View:
     attachments = {4: interface.v4, 6: interface.v6}
     return {
@@ -143,18 +158,19 @@ def _entry(node: MobileNode, entry: Entry, outlook: Outlook, now: Seconds) -> Vi
         "bytes_in": use.bytes_in,
         "drops": use.drops,
         "locators": [
-            {**_locator(node, entry, loc, loc in usable, now), **_path(node, loc, outlook, now)}
+            {**_locator(node, entry, loc, loc in usable, outlook, now), **_path(node, loc, outlook, now)}
             for loc in entry.mapping.locators
         ],
         "carried": [describe_locator(carried.encoded) for carried in entry.mapping.carried],
     }
 
 
-def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: Seconds) -> View:
-    path = node.prober.path(locator.address)
+def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, outlook: Outlook, now: Seconds) -> View:
+    rloc = sent_to(locator, outlook) or locator.address
+    path = node.prober.path(rloc)
     if not locator.usable:
         state = "unusable"
-    elif locator.address in node.prober.down | node.hints.down:
+    elif rloc in outlook.down:
         state = "down"
     else:
         state = "up" if used else "no-route"
@@ -170,13 +186,16 @@ def _locator(node: MobileNode, entry: Entry, locator: Locator, used: bool, now: 
 
 
 def _path(node: MobileNode, locator: Locator, outlook: Outlook, now: Seconds) -> View:
-    learnt, site = node.path_mtus.learnt(locator.address), node.visited.sites.get(locator.address)
+    hop = sent_to(locator, outlook) if locator.path else None
+    rloc = hop or locator.address
+    learnt, site = node.path_mtus.learnt(rloc), node.visited.sites.get(locator.address)
     return {
         "encapsulation": (locator.encapsulation or outlook.encapsulation).value,
         "path": [str(hop.address) for hop in locator.path],
+        "next_hop": None if hop is None else str(hop),
         "says": describe_address(locator.encoded) if locator.encoded else None,
         "site": None if site is None else str(site.prefix),
-        "mtu": outlook.mtu(locator.address),
+        "mtu": outlook.mtu(rloc),
         "mtu_learnt": None if learnt is None else _ago(learnt, now),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 
-from lispfast.control.explicit_path import next_hop
+from lispfast.control.explicit_path import tried
 from lispfast.control.header_fields import INSTANCE_BIT, PLAIN, FieldSource, HeaderFields, lisp_header, plain_fields
 from lispfast.control.mobility import SLOTS, Position
 from lispfast.model.addresses import Address
@@ -104,6 +104,23 @@ def usable_locators(mapping: Mapping, outlook: Outlook) -> tuple[Locator, ...]:
     return tuple(way.locator for way in _usable(mapping, outlook))
 
 
+def sent_to(locator: Locator, outlook: Outlook) -> Address | None:
+    """The RLOC that a usable locator's packets go to: of a hop, or of the site that it visits; None for nowhere."""
+    way = _way(locator, outlook)
+    return way.address if way else None
+
+
+def probed(locator: Locator, outlook: Outlook) -> tuple[Address, ...]:
+    """The RLOCs whose answer to a probe decides where a locator's packets go.
+
+    Of a path these are the hop in use and those left out before it, which may be back; those whose P-bit allows it (RFC
+    8060 section 4.6). A hop with an L-bit is none of them: the RLOCs of its mapping are probed for that mapping's sake.
+    """
+    if not locator.path:
+        return (locator.address,)
+    return tuple(hop.address for hop in _tried(locator, outlook) if hop.probe and not hop.lookup)
+
+
 def header(iid: InstanceId, form: Encapsulation = Encapsulation.LISP, fields: HeaderFields = PLAIN) -> bytes:
     """The 8 bytes in front of a packet of an instance, without the next protocol of the GPE forms.
 
@@ -145,16 +162,23 @@ def _way(locator: Locator, outlook: Outlook) -> _Way | None:
     if not locator.path:
         door = _door(locator.address, outlook) if _nests(locator, outlook) else None
         return _Way(locator, door, locator.address) if door else _Way(locator, locator.address)
+    hops = _tried(locator, outlook)
+    address = _hop_address(hops[-1], outlook) if hops else None
+    return _Way(locator, address) if address else None
+
+
+def _tried(locator: Locator, outlook: Outlook) -> tuple[Hop, ...]:
+    """What `explicit_path.tried` says: a hop is left out that is down, out of reach, or an EID not looked up yet."""
 
     def passable(hop: Hop) -> bool:
-        address = _door(hop.address, outlook) if hop.lookup else hop.address
+        address = _hop_address(hop, outlook)
         return address is not None and address not in outlook.down and _source(address, outlook)
 
-    hop = next_hop(locator.path, [way.address for way in outlook.position.ways], passable)
-    if hop is None:
-        return None
-    address = _door(hop.address, outlook) if hop.lookup else hop.address
-    return _Way(locator, address) if address else None
+    return tried(locator.path, [way.address for way in outlook.position.ways], passable)
+
+
+def _hop_address(hop: Hop, outlook: Outlook) -> Address | None:
+    return _door(hop.address, outlook) if hop.lookup else hop.address
 
 
 def _nests(locator: Locator, outlook: Outlook) -> bool:

@@ -9,11 +9,13 @@ One machine an RLOC:
     up         hinted      testing    send a probe at once: somebody says that it is down
     testing    unanswered  testing    send again
     testing    exhausted   down       tell; leave it out of the verdicts; ask for the mapping
+    testing    mute        up         a proxy-ETR that has never answered: wait for the next round
     testing    answered    up         wait for the next round
     down       round       retesting  send a probe: it may be back
     down       idle        up         nobody uses it: forget what was found
     retesting  unanswered  retesting  send again
     retesting  exhausted   down       ask for the mapping once more
+    retesting  mute        up         it owes no answer any more: use it again
     retesting  answered    up         tell; use it again
     any        moved       up         another path: nothing is known of it, so the round comes soon
     any        stranded    parked     stop the timer
@@ -23,12 +25,14 @@ One machine an RLOC:
     any but up: hinted                nothing: it is being probed, or nobody can
 
 `up` means not known to be down: who sends us nothing is not down, only who does not answer when asked. A round comes
-each interval, jittered; a machine lives as long as the cache names its RLOC. A hint, an ICMP error or a status bit,
+each interval, jittered; a machine lives as long as the cache names its RLOC, that of a proxy-ETR while it is used:
+`probe_targets.py` says which they are and what is asked. A hint, an ICMP error or a status bit,
 costs its sender nothing: it counts for an RLOC in use, within a limit, and is never believed (RFC 9301 section 7).
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -36,10 +40,10 @@ from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.jitter import around, longer
 from lispfast.control.machine import consult
-from lispfast.control.map_cache import MapCache
 from lispfast.control.map_requests import probe
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
+from lispfast.control.probe_targets import ProbeTargets
 from lispfast.control.ratelimit import RateLimiter
 from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
@@ -79,6 +83,7 @@ class Fact(StrEnum):
     HINTED = "hinted"
     UNANSWERED = "unanswered"
     EXHAUSTED = "exhausted"
+    MUTE = "mute"
     ANSWERED = "answered"
     MOVED = "moved"
     STRANDED = "stranded"
@@ -106,12 +111,14 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.UP, Fact.HINTED): (State.TESTING, Do.PROBE),
     (State.TESTING, Fact.UNANSWERED): (State.TESTING, Do.PROBE),
     (State.TESTING, Fact.EXHAUSTED): (State.DOWN, Do.LOSE),
+    (State.TESTING, Fact.MUTE): (State.UP, Do.REST),
     (State.TESTING, Fact.ANSWERED): (State.UP, Do.REST),
     (State.DOWN, Fact.ROUND): (State.RETESTING, Do.PROBE),
     (State.DOWN, Fact.IDLE): (State.UP, Do.FORGET),
     (State.DOWN, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.RETESTING, Fact.UNANSWERED): (State.RETESTING, Do.PROBE),
     (State.RETESTING, Fact.EXHAUSTED): (State.DOWN, Do.MISS),
+    (State.RETESTING, Fact.MUTE): (State.UP, Do.FORGET),
     (State.RETESTING, Fact.ANSWERED): (State.UP, Do.FIND),
     (State.PARKED, Fact.ANSWERED): (State.PARKED, Do.NOTHING),
     **{(state, Fact.HINTED): (state, Do.NOTHING) for state in State if state is not State.UP},
@@ -122,7 +129,7 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
 
 @dataclass(slots=True)
 class Path:
-    """The machine of one RLOC; `sent` are the probes that may still be answered.
+    """The machine of one RLOC; `sent` are the probes that may still be answered, `owed` says that the last must be.
 
     `rtt` is of the last answer, `smoothed` over those since we stand where we do.
     """
@@ -133,6 +140,7 @@ class Path:
     rtt: Seconds | None = None
     smoothed: Seconds | None = None
     asked: EidPrefix | None = None
+    owed: bool = True
     sent: dict[Nonce, Seconds] = field(default_factory=dict)
 
 
@@ -142,9 +150,9 @@ class Prober:
     `lost` are those whose probes were given up since the last `take_lost`: who is there may have moved without telling.
     """
 
-    def __init__(self, probing: Probing, cache: MapCache, nonces: NonceSource, outbox: Outbox) -> None:
+    def __init__(self, probing: Probing, targets: ProbeTargets, nonces: NonceSource, outbox: Outbox) -> None:
         self._probing = probing
-        self._cache = cache
+        self._targets = targets
         self._nonces = nonces
         self._outbox = outbox
         self._position = Position()
@@ -152,6 +160,7 @@ class Prober:
         self._by_nonce: dict[Nonce, Address] = {}
         self._timers: ExpiryQueue[Address] = ExpiryQueue()
         self._lost: list[Address] = []
+        self._answered: set[Address] = set()  # among the proxy-ETRs
         self._hints = RateLimiter(HINT_INTERVAL, 1, capacity=MAX_RLOCS)
         self._hints_total = RateLimiter(HINT_TOTAL_INTERVAL, HINT_TOTAL_BURST, capacity=1)
         self.changed = False
@@ -174,9 +183,18 @@ class Prober:
         """The map-cache changed: follow the RLOCs that it names."""
         if self._probing.interval <= 0:
             return
-        for rloc in self._paths.keys() - self._cache.rlocs():
+        named = self._targets.named(now)
+        for rloc in self._paths.keys() - named:
             self._forget(rloc)
-        for rloc in self._cache.rlocs() - self._paths.keys():
+        self._follow(named, now)
+
+    def handle_traffic(self, now: Seconds) -> None:
+        """Packets went out: follow the proxy-ETRs that they go to."""
+        if self._probing.interval > 0:
+            self._follow(self._targets.proxies(now), now)
+
+    def _follow(self, named: Set[Address], now: Seconds) -> None:
+        for rloc in named - self._paths.keys():
             if len(self._paths) < MAX_RLOCS:
                 path = self._paths[rloc] = Path(rloc)
                 reached = self._position.source(rloc.version) is not None
@@ -196,9 +214,13 @@ class Prober:
             path = self._paths[rloc]
             if path.state in (State.TESTING, State.RETESTING):
                 exhausted = path.tries > self._probing.retries
-                self._step(path, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
-                continue
-            self._step(path, Fact.ROUND if self._aim(path, now) else Fact.IDLE, now)
+                self._step(path, self._silence(path) if exhausted else Fact.UNANSWERED, now)
+            elif self._aim(path, now):
+                self._step(path, Fact.ROUND, now)
+            elif self._targets.stays(rloc, now):
+                self._step(path, Fact.IDLE, now)
+            else:
+                self._forget(rloc)
 
     def handle_hint(self, rloc: Address, now: Seconds) -> None:
         """Somebody says that the RLOC cannot be reached: probe it at once, if we use it and do not probe it already."""
@@ -228,10 +250,12 @@ class Prober:
         path.rtt = Seconds(now - path.sent[reply.nonce])
         path.smoothed = _smooth(path.smoothed, path.rtt)
         self._clear(path)
+        if not path.owed:
+            self._answered.add(rloc)
         self._step(path, Fact.ANSWERED, now)
         marked = next((loc.address for record in reply.records for loc in record.locators if loc.probed), None)
         other = next((path for path in self._paths.values() if path.rloc == marked), None)
-        if other is not None and other.rloc != rloc and path.asked in self._cache.users(other.rloc):
+        if other is not None and other.rloc != rloc and path.asked and self._targets.names(path.asked, other.rloc):
             self._step(other, Fact.ANSWERED, now)
         return path.asked
 
@@ -244,9 +268,14 @@ class Prober:
     def _aim(self, path: Path, now: Seconds) -> bool:
         """Choose the prefix that a round asks for; False where nobody uses the RLOC."""
         path.tries = 0
-        used = next((p for p in self._cache.users(path.rloc) if self._cache.in_use(p, now)), None)
-        path.asked = used or path.asked
-        return used is not None
+        aim = self._targets.aim(path.rloc, now)
+        if aim is not None:
+            path.asked, path.owed = aim.prefix, aim.owed
+        return aim is not None
+
+    def _silence(self, path: Path) -> Fact:
+        """What it means that nobody answered: of a proxy-ETR that never has it means nothing."""
+        return Fact.EXHAUSTED if path.owed or path.rloc in self._answered else Fact.MUTE
 
     def _step(self, path: Path, fact: Fact, now: Seconds) -> None:
         path.state, do = consult(TABLE, path.state, fact)

@@ -60,6 +60,11 @@ class Locator:
         """Whether unicast may be sent there at all: R set and a priority other than 255."""
         return self.reachable and self.priority != UNUSABLE_PRIORITY
 
+    @property
+    def rlocs(self) -> tuple[Address, ...]:
+        """The RLOCs that packets may be sent to: its own, or of each hop that is no EID."""
+        return tuple(hop.address for hop in self.path if not hop.lookup) if self.path else (self.address,)
+
 
 @dataclass(frozen=True, slots=True)
 class CarriedLocator:

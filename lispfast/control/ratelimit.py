@@ -44,6 +44,12 @@ class RateLimiter:
         bucket = self._refill(key, now)
         return Seconds(now + max(0.0, 1 - bucket.tokens) * self._interval)
 
+    def reserve(self, key: Hashable, now: Seconds) -> Seconds:
+        """Take a token, of later where there is none now; when it is due. Who reserves comes then and asks no more."""
+        due = self.ready_at(key, now)
+        self._refill(key, now).tokens -= 1
+        return due
+
     def _refill(self, key: Hashable, now: Seconds) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

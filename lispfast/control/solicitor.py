@@ -72,6 +72,9 @@ SMR_INTERVAL = Seconds(3)  # RFC 9301 section 6.1: recommended for a destination
 # The interval counts for each (RLOC, EID-prefix) with a burst: taken literally it holds up a peer's second EID and a
 # second move. Each move may need two rounds, one before the Map-Notify and one after.
 SMR_BURST = 6
+# The looser one for the RLOC alone: a router of a large site would send its peer an SMR for each of its EID-prefixes.
+RLOC_INTERVAL = Seconds(0.1)
+RLOC_BURST = 32
 REPEATS = (Seconds(1), Seconds(2))  # waits before each repetition; what the burst leaves room for
 JITTER = 0.1  # of such a wait, more of it: nodes that moved together do not repeat together
 NOTIFY_BOUND = Seconds(0.3)  # a Map-Server that is there answers in one round trip, 100 ms over a poor LTE
@@ -208,6 +211,7 @@ class Solicitor:
         self._repeats = 0
         self._told: list[frozenset[Address]] = []
         self._limit = RateLimiter(SMR_INTERVAL, SMR_BURST)
+        self._per_rloc = RateLimiter(RLOC_INTERVAL, RLOC_BURST)
         self._deferred: ExpiryQueue[_Message] = ExpiryQueue()
 
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
@@ -267,7 +271,7 @@ class Solicitor:
             finished = self.state is State.TOLD and (self._repeats == len(REPEATS) or not self._targets)
             self._step(Fact.FINISHED if finished else Fact.LATE, now)
         for message in self._deferred.pop_due(now):
-            self._solicit(message, self._nonces(), now)
+            self._send(message, self._nonces(), now)
 
     def next_timeout(self) -> Timeout | None:
         """When to stop waiting for the Map-Notify, or when the rate limit lets the next SMR go."""
@@ -350,13 +354,22 @@ class Solicitor:
             self._solicit(message, nonces[said], now)
 
     def _solicit(self, message: _Message, nonce: Nonce, now: Seconds) -> None:
+        """Send it, or let it wait until the limits let it go; one that waits already has its turn."""
+        rloc = message.target.rloc
+        if self._position.source(rloc.version) is None or self._deferred.at(message) is not None:
+            return
+        due = max(self._limit.ready_at(message, now), self._per_rloc.reserve(rloc, now))
+        if due > now:
+            self._deferred.set(message, due)
+        else:
+            self._send(message, nonce, now)
+
+    def _send(self, message: _Message, nonce: Nonce, now: Seconds) -> None:
         rloc = message.target.rloc
         source = self._position.source(rloc.version)
         if source is None:
             return
-        if not self._limit.allow(message, now):
-            self._deferred.set(message, self._limit.ready_at(message, now))
-            return
+        self._limit.allow(message, now)
         cached = message.target.cached or message.changed
         request = solicitation(message.changed, cached, self._position.rlocs, nonce)
         self._outbox.send(request.encode(), source, rloc)

@@ -54,3 +54,11 @@ def test_ready_at_is_when_it_says_yes(gaps: list[float]) -> None:
         assert limiter.allow("k", Seconds(now)) == (ready - now < 1e-5)
     ready = limiter.ready_at("k", Seconds(now))
     assert limiter.allow("k", ready)
+
+
+def test_who_reserves_is_told_when_his_token_is_due_and_delays_those_behind_him():
+    limiter = RateLimiter(Seconds(2), burst=2)
+    assert [limiter.reserve("key", Seconds(0)) for _ in range(4)] == [0, 0, 2, 4]
+    assert not limiter.allow("key", Seconds(5))
+    assert limiter.ready_at("key", Seconds(5)) == 6
+    assert limiter.reserve("other", Seconds(5)) == 5

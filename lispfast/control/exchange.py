@@ -139,6 +139,7 @@ class Exchange:
         try:
             told = [m for m in map(mapping_from_record, reply.records) if m.prefix == entry.prefix]
         except WireError:
+            self._node.outbox.drop(ControlReason.MALFORMED)
             return
         known = {locator.address for locator in entry.mapping.locators}
         if any({locator.address for locator in mapping.locators} != known for mapping in told):

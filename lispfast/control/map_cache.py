@@ -42,6 +42,7 @@ IN_USE = Seconds(60)  # RFC 9301 section 6.1: sent to in the last minute
 MAX_ENTRIES = 10_000  # some 10 MB of Python objects
 CONVERSATION = Seconds(1)  # a packet so long after an entry was learned is not the one that asked for it
 CANDIDATES = 16  # that are looked at to find one which no less-specific in use covers
+TTL_IN_SECONDS = 1 << 31  # lispers.net sets this bit and means seconds; nobody means four thousand years
 TTL_MAX = Minutes(24 * 60)  # for the local decision, and against TTLs of years; VPP writes seconds into this field
 REFRESH_SHARE = 1 / 6  # of the lifetime is left for asking again: 10 s of a minute, enough for five tries
 REFRESH_MARGIN_MAX = Seconds(60)
@@ -233,8 +234,7 @@ class MapCache:
         return entry is not None and entry.origin is Origin.STATIC
 
     def _put(self, mapping: Mapping, named: set[EidPrefix], now: Seconds) -> None:
-        minutes = min(mapping.ttl, TTL_MAX)
-        expires = Seconds(now + minutes * 60)
+        expires = Seconds(now + _lifetime(mapping.ttl))
         for prefix, entry in self._entries.under(mapping.prefix):
             if prefix not in named and entry.expires is not None:
                 expires = min(expires, entry.expires)
@@ -313,6 +313,13 @@ class MapCache:
         if entry is None or entry.origin is not Origin.MAP_REPLY:
             return []
         return [cover for cover in self._entries.covers(prefix) if not self._static(cover)]
+
+
+def _lifetime(ttl: Minutes) -> Seconds:
+    """How long a record holds that does not withdraw its mapping."""
+    if ttl & TTL_IN_SECONDS and ttl != TTL_LOCAL_DECISION:
+        return Seconds(min(max(ttl - TTL_IN_SECONDS, 1), TTL_MAX * 60))
+    return Seconds(min(ttl, TTL_MAX) * 60)
 
 
 def _wider(prefix: EidPrefix, asked: EidPrefix) -> bool:

@@ -21,6 +21,8 @@ def believable(reply: MapReply, asked: EidPrefix, position: Position, outbox: Ou
     try:
         mappings = [mapping_from_record(record) for record in reply.records]
     except WireError:
+        mappings = []
+    if not mappings:
         outbox.drop(ControlReason.MALFORMED)
         return ()
     for record in reply.records:

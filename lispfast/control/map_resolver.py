@@ -53,6 +53,7 @@ REPLY_INTERVAL = Seconds(3.0)  # section 5.4, here for each destination RLOC and
 REPLY_BURST = 5
 DESTINATION_INTERVAL = Seconds(0.01)
 DESTINATION_BURST = 200
+MAX_RECORDS = 16  # of one Map-Request that are answered, each by a message; a sender may only send one
 NOTIFY_ROOM = 60  # bytes that a Map-Notify has and a Map-Reply has not: a MAC of 32, its header, xTR-ID and Site-ID
 REFUSAL_INTERVAL = Seconds(10.0)  # of each reason, over all sources, as an address is easily made up
 REFUSAL_BURST = 3
@@ -130,7 +131,9 @@ class MapResolver:
         except UnwrapError as error:
             return self._refuse(error.reason, arrival, now)
         forwarded: set[Address] = set()
-        for record in request.records:
+        if len(request.records) > MAX_RECORDS:
+            self._outbox.drop(ControlReason.RATE_LIMITED)
+        for record in request.records[:MAX_RECORDS]:
             try:
                 asked = eid_prefix(record.eid, record.mask_len)
             except WireError:

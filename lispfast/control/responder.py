@@ -92,6 +92,10 @@ class Responder:
             self._outbox.drop(error.reason)
             return ()
         records = asked.request.records[:MAX_RECORDS]
+        if not records:
+            self._outbox.drop(ControlReason.MALFORMED)
+        if len(asked.request.records) > MAX_RECORDS:
+            self._outbox.drop(ControlReason.RATE_LIMITED)
         told = [self._answer(record, asked, destination, mandate, now) for record in records]
         return tuple(prefix for prefix in told if prefix is not None)
 

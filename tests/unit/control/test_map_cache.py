@@ -44,6 +44,11 @@ def test_a_ttl_is_bounded_by_a_day(ttl, lifetime):
     assert learned("10.0.0.0/24", ttl=ttl).get(prefix("10.0.0.0/24")).expires == lifetime
 
 
+@pytest.mark.parametrize(("ttl", "lifetime"), [(0x8000001E, 30), (0x80000000, 1), (0x80000000 | 100_000, 86400)])
+def test_a_ttl_that_lispers_net_says_in_seconds_is_one_of_seconds(ttl, lifetime):
+    assert learned("10.0.0.0/24", ttl=ttl).get(prefix("10.0.0.0/24")).expires == lifetime
+
+
 @pytest.mark.parametrize(("ttl", "margin"), [(1, 10), (3, 30), (10, 60), (1440, 60)])
 def test_an_entry_in_use_is_asked_for_before_it_ends(ttl, margin):
     cache = learned("10.0.0.0/24", ttl=ttl)

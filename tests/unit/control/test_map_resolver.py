@@ -5,6 +5,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from lispfast.control import map_resolver
 from lispfast.control.map_resolver import MAX_PAYLOAD
 from lispfast.model.mapping import Action
 from lispfast.model.reasons import ControlReason
@@ -227,6 +228,13 @@ def test_several_records_are_each_answered(bench):
     kinds = [type(message_of(send)).__name__ for send in sends]
     assert kinds == ["MapReply", "MapReply", "EncapsulatedControl"], "the ETR gets the whole Map-Request once"
     assert [answered(message_of(send)) for send in sends[:2]] == [["10.2.0.0/16"], ["10.4.0.0/14"]]
+
+
+def test_of_many_records_a_bounded_number_is_answered(bench):
+    """Each is answered by a message, so a question of 2 kB would hit its ITR-RLOC with 100."""
+    sends = bench.request(request(7, *(f"10.4.{n}.1" for n in range(255))))
+    assert len(sends) == map_resolver.MAX_RECORDS
+    assert bench.dropped == {ControlReason.RATE_LIMITED: 1}
 
 
 def test_overlapping_prefixes_come_in_one_map_reply_that_fits():

@@ -285,6 +285,14 @@ def test_a_reply_to_nothing_is_counted():
     assert bench.dropped == {ControlReason.NONCE_UNKNOWN: 1}
 
 
+def test_a_reply_without_a_record_is_no_answer_and_counted():
+    bench = registered()
+    bench.punt(PEER)
+    bench.receive(MapReply(bench.questions()[-1].nonce, ()), SERVER)
+    assert bench.dropped == {ControlReason.MALFORMED: 1}
+    assert len(bench.node.resolver) == 1
+
+
 def test_locators_that_are_no_unicast_rlocs_are_left_out_and_counted():
     bench = registered()
     bench.punt(PEER)

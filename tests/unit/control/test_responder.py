@@ -102,6 +102,18 @@ def test_several_records_get_an_answer_each(bench):
     assert bench.dropped == {ControlReason.EID_NOT_OURS: 1}
 
 
+def test_of_many_records_a_bounded_number_is_answered(bench):
+    bench.receive(request(*[host(EID), host(ip_address("fd00::1"))] * 50), ITR)
+    assert len(bench.replies()) == 2 * responder.REPLY_BURST
+    cut, limited = 1, responder.MAX_RECORDS - 2 * responder.REPLY_BURST
+    assert bench.dropped == {ControlReason.RATE_LIMITED: cut + limited}
+
+
+def test_a_question_without_a_record_is_counted(bench):
+    bench.receive(replace(request(), records=()), ITR)
+    assert (bench.sent, bench.dropped) == ([], {ControlReason.MALFORMED: 1})
+
+
 def test_the_best_match_comes_with_its_more_specifics():
     narrow, wide = database(ip_address("10.0.0.5"), EID)
     wide = replace(wide, prefix=wide.prefix.parse("10.0.0.0/24"), ttl=3)

@@ -171,17 +171,18 @@ def targets(
     """Whom we talked to in the last minute, newest first and at most MAX_TARGETS; the proxy-ITRs last.
 
     RFC 9301 section 6.1 names those that we sent to. Peers that only sent to us would keep sending to the old place, so
-    outer sources count too: as the peer that the cache knows under that RLOC, else like a PITR.
+    outer sources count too: as the peer that the cache knows under that RLOC, else like a PITR. The peer at the end of
+    an explicit locator path is told, and so are the hops, which may know us as well as any ITR.
     """
     aged: dict[Target, Seconds] = {}
     known: dict[Address, list[EidPrefix]] = {}
     for entry in cache.entries():
         idle = cache.idle(entry.prefix, now)
         locators = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
-        for locator in locators:
-            known.setdefault(locator.address, []).append(entry.prefix)
+        for rloc in (rloc for locator in locators for rloc in locator.rlocs):
+            known.setdefault(rloc, []).append(entry.prefix)
             if idle is not None and idle <= IN_USE:
-                aged[Target(locator.address, entry.prefix)] = idle
+                aged[Target(rloc, entry.prefix)] = idle
     for address, age in outer_sources.items():
         if age <= IN_USE:
             for prefix in known.get(address, [None]):
@@ -205,7 +206,9 @@ class Solicitor:
         self._changed: dict[EidPrefix, None] = {}
         self._targets: list[Target] = []
         self._published: set[Target] = set()
+        self._senders: frozenset[Address] = frozenset()
         self._answered: set[_Message] = set()
+        self._asked: set[Target] = set()
         self._bound: Seconds | None = None
         self._told_at = Seconds(0)
         self._repeats = 0
@@ -241,6 +244,7 @@ class Solicitor:
         elif changed or self.state is State.PARKED:
             self._changed.update(dict.fromkeys(changed))
             sources = {address: Seconds(age + now - at) for address, (age, at) in self._outer_sources.items()}
+            self._senders |= {address for address, age in sources.items() if age <= IN_USE}
             fresh = targets(cache, outlook, sources, self._proxy_itrs, now)
             # Who was to be told of the last move and was not yet is still to be told, after the fresh ones.
             self._targets = list(dict.fromkeys(fresh + self._targets))[:MAX_TARGETS]
@@ -257,6 +261,7 @@ class Solicitor:
         asking |= {target for target in self._targets if source is not None and target.cached == source}
         for target in self._with_hosts(asking):
             for message in (_Message(target, prefix) for prefix in prefixes if prefix in self._changed):
+                self._asked.add(target)
                 self._answered.add(message)
                 self._deferred.discard(message)
 
@@ -287,6 +292,7 @@ class Solicitor:
         match do:
             case Do.COLLECT:
                 self._answered.clear()
+                self._asked.clear()
                 self._bound = Seconds(now + NOTIFY_BOUND) if self._targets else None
             case Do.PARK:
                 self._deferred = ExpiryQueue()
@@ -299,9 +305,11 @@ class Solicitor:
                 self._tell(now)
             case Do.FORGET:
                 self._changed.clear()
+                self._senders = frozenset()
                 self._targets.clear()
                 self._published.clear()
                 self._answered.clear()
+                self._asked.clear()
         if self.state is State.TOLD:
             last = self._repeats == len(REPEATS)
             self._bound = now if last else Seconds(now + longer(REPEATS[self._repeats], JITTER, self._nonces))
@@ -328,16 +336,27 @@ class Solicitor:
         return at - age > self._told_at
 
     def _messages(self) -> Iterator[_Message]:
-        """Every target about each EID-prefix of ours that it may have cached: the ones of the same kind as its own.
+        """Every target about each EID-prefix of ours that it may have cached; not one that it asked for since the move.
 
-        Not about one that it asked for since the move.
+        Those are the ones of the same family as its own EID-prefix, to which it answers. Who sends to us may have one
+        of the other family too, which we have not answered: it is told of that once an RLOC, and not again where it has
+        asked for one of ours since the move, as it mostly has the one alone.
         """
+        known = {(t.rloc, t.cached.version, t.cached.iid) for t in self._targets if t.cached}
+        sending = self._with_hosts({target for target in self._targets if target.rloc in self._senders})
+        sending -= self._asked if self._repeats else set()
+        told: set[tuple[Address, EidPrefix]] = set()
         for target in self._targets:
             for changed in self._changed:
-                cached, message = target.cached, _Message(target, changed)
-                kin = cached is None or (cached.version, cached.iid) == (changed.version, changed.iid)
-                if kin and message not in self._answered:
-                    yield message
+                cached, said = target.cached, (target.rloc, changed)
+                kin = cached is None or cached.version == changed.version
+                stray = (
+                    target in sending and (target.rloc, changed.version, changed.iid) not in known and said not in told
+                )
+                if (cached is None or cached.iid == changed.iid) and (kin or stray):
+                    told.add(said)
+                    if (message := _Message(target, changed)) not in self._answered:
+                        yield message
 
     def _tell(self, now: Seconds, spared: Container[Target] = ()) -> None:
         """Send each message but those to `spared` targets.

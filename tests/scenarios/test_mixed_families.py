@@ -9,7 +9,19 @@ import pytest
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.settings import DatabaseMapping, InterfaceLocator
 from tests.sim.host import interface
-from tests.sim.world import LTE, OFFICE, PHONE_V4, SERVER_V4, WIFI, World, mobile_node
+from tests.sim.world import (
+    LAPTOP_V4,
+    LAPTOP_V6,
+    LTE,
+    OFFICE,
+    PHONE_V4,
+    PHONE_V6,
+    SERVER_V4,
+    WIFI,
+    World,
+    mobile_node,
+    wwan,
+)
 
 WIFI_V6, LTE_V6, OFFICE_V6 = "2001:db8:0:10::10", "2001:db8:0:20::20", "2001:db8:0:2::2"
 PHONE = f"{PHONE_V4}/32"
@@ -58,3 +70,14 @@ def test_without_any_ipv4_address_it_says_so_and_registers_when_one_comes(mixed)
     assert (row["state"], row["why"], row["since"]) == ("parked", NO_IPV4, 3600)
     mixed.phone.attach(interface("wlan0", WIFI, WIFI_V6))
     mixed.network.run_until(lambda: mixed.registered().get(PHONE) == [WIFI_V6], within=0.011)
+
+
+def test_a_peer_that_sends_us_one_family_while_we_send_it_the_other_follows_a_move_at_once(online):
+    """An SMR about the EID of the family that we send in alone would tell it nothing."""
+    for serial in range(20):
+        online.laptop.send(LAPTOP_V6, PHONE_V6, serial)
+        online.phone.send(PHONE_V4, LAPTOP_V4, serial)
+        online.network.run(1)
+    assert online.laptop.way_to(PHONE_V6) == [WIFI]
+    online.phone.attach(wwan())
+    online.network.run_until(lambda: online.laptop.way_to(PHONE_V6) == [LTE], within=0.3)

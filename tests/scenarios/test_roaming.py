@@ -8,6 +8,7 @@ import pytest
 
 from lispfast.model.settings import Probing
 from lispfast.model.units import Seconds
+from lispfast.wire.message import decode
 from tests.scenarios.conftest import PROBES, PUNCTUAL
 from tests.sim.host import interface
 from tests.sim.network import Conditions, Frame
@@ -132,7 +133,9 @@ def test_a_silent_peer_that_asks_us_is_told_once_a_move_and_follows_every_one():
         world.phone.attach(*links)
         world.network.run_until(lambda place=place: world.laptop.way_to(PHONE_V4) == [place], within=0.1)
         world.network.run(4.3)
-        assert len(world.network.frames("SMR", "phone", since=moved)) == 1
+        smrs = world.network.frames("SMR", "phone", since=moved)
+        about = [str(decode(frame.content).source_eid) for frame in smrs]
+        assert about == [PHONE_V4, PHONE_V6], "it sends, and may have sent to the other EID"
         assert len(world.network.frames("ECM MapRequest", "laptop", since=moved)) == 1
 
 

@@ -5,8 +5,10 @@ from ipaddress import ip_address
 
 from lispfast.control import solicitor
 from lispfast.control.solicitor import TABLE, State
+from lispfast.model.mapping import Hop, Locator
 from lispfast.model.settings import MapServerSettings
 from lispfast.model.underlay import Underlay
+from lispfast.model.units import InstanceId
 
 from .mn_helpers import (
     EID,
@@ -26,6 +28,7 @@ from .mn_helpers import (
     PEER_V6,
     SERVER,
     SERVER_2,
+    database,
     host,
     interface,
     mapping,
@@ -35,6 +38,7 @@ from .mn_helpers import (
 
 PITR = ip_address("192.0.2.60")
 STRANGER = ip_address("192.0.2.99")
+OTHER_PEER = ip_address("10.0.0.3")
 
 
 def told(bench):
@@ -227,6 +231,17 @@ def test_every_usable_locator_of_a_peer_is_told():
     assert [rloc for rloc, _, _ in told(bench)] == [PEER_RLOC, PEER_RLOC_2]
 
 
+def test_at_the_end_of_a_path_the_peer_itself_is_told():
+    path = (Hop(PEER_RLOC), Hop(PEER_RLOC_2))
+    known = replace(mapping("10.0.0.2/32"), locators=(Locator(PEER_RLOC, path=path),))
+    bench = registered(settings(static_map_cache=(known,)))
+    bench.use(host(PEER))
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert told(bench) == [(PEER_RLOC, EID, PEER), (PEER_RLOC_2, EID, PEER)]
+
+
 def test_who_only_sent_to_us_is_told_too():
     bench = registered()
     bench.know(PEER, PEER_RLOC)
@@ -236,9 +251,66 @@ def test_who_only_sent_to_us_is_told_too():
     bench.notify()
     assert told(bench) == [
         (PEER_RLOC, EID, PEER),
+        (PEER_RLOC, EID_V6, PEER),
         (STRANGER, EID, EID),
         (STRANGER, EID_V6, EID_V6),
     ]
+
+
+def test_who_sends_to_us_is_told_of_our_eids_of_the_family_that_we_do_not_send_to_it_in():
+    """It sent packets to one of our EIDs, and nobody tells us to which."""
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.know(OTHER_PEER, PEER_RLOC_2)
+    bench.use(host(PEER), host(OTHER_PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert told(bench) == [(PEER_RLOC, EID, PEER), (PEER_RLOC, EID_V6, PEER), (PEER_RLOC_2, EID, OTHER_PEER)]
+
+
+def test_of_one_eid_a_router_is_told_once_however_many_of_its_prefixes_we_know():
+    bench = registered()
+    for peer in (PEER, OTHER_PEER, PEER_V6):
+        bench.know(peer, PEER_RLOC)
+    bench.use(host(PEER), host(OTHER_PEER), host(PEER_V6), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert [one for one in told(bench) if one[1] == EID_V6] == [(PEER_RLOC, EID_V6, PEER_V6)]
+    bench = registered()
+    for peer in (PEER, OTHER_PEER):
+        bench.know(peer, PEER_RLOC)
+    bench.use(host(PEER), host(OTHER_PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert len([one for one in told(bench) if one[1] == EID_V6]) == 1
+
+
+def test_a_host_that_sends_from_one_of_its_rlocs_is_told_of_the_other_family_at_all_of_them():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC, PEER_RLOC_2)
+    bench.use(host(PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert [one for one in told(bench) if one[1] == EID_V6] == [
+        (PEER_RLOC, EID_V6, PEER),
+        (PEER_RLOC_2, EID_V6, PEER),
+    ]
+
+
+def test_of_an_eid_of_another_instance_nobody_is_told_who_is_not_known_there():
+    (ours,) = database(EID)
+    elsewhere = replace(ours, prefix=replace(host(EID_V6), iid=InstanceId(7)))
+    bench = registered(settings(database=(ours, elsewhere)))
+    bench.know(PEER, PEER_RLOC)
+    bench.use(host(PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    assert told(bench) == [(PEER_RLOC, EID, PEER)]
 
 
 def test_proxy_itrs_are_told_in_their_own_form():

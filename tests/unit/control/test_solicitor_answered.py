@@ -121,6 +121,30 @@ def test_asking_for_one_of_our_eids_says_nothing_of_the_other():
     assert told(bench) == [(PEER_RLOC, EID)] + [(PEER_RLOC, EID_V6)] * 3
 
 
+def test_an_eid_that_a_peer_may_have_cached_is_told_once_and_not_again_when_it_asked_for_another():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.use(host(PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    bench.notify()
+    ask(bench)
+    bench.pass_time(20)
+    assert [eid for _, eid in told(bench)] == [EID, EID_V6]
+
+
+def test_who_asked_before_it_was_told_is_still_told_of_the_eid_that_it_did_not_ask_for():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    bench.use(host(PEER), outer={PEER_RLOC: 1.0})
+    bench.clear()
+    bench.move(ON_LTE)
+    ask(bench)
+    bench.notify()
+    bench.pass_time(20)
+    assert [eid for _, eid in told(bench)] == [EID_V6]
+
+
 def test_a_host_is_known_by_its_source_eid_at_whatever_rloc_and_at_all_of_them():
     bench = moving(PEER_RLOC, PEER_RLOC_2)
     bench.notify()

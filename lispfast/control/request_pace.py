@@ -42,11 +42,13 @@ class Purpose(StrEnum):
     REFRESH = "refresh"
     SOLICITED = "solicited"
     LOCATE = "locate"  # whether an RLOC is itself an EID: nobody waits for it
+    LEAVE = "leave"  # RFC 9437 section 5: ends a subscription
     VERIFY = "verify"  # RFC 9301 section 5.3: a Map-Request brought its sender's mapping along
 
 
 class RequestPace:
-    """The limits of one node; a Map-Request goes out when `ready_at` says now, and is then counted by `take`."""
+    """The limits of one node on Map-Requests to the mapping system; one goes out when `ready_at` says now, and is then
+    counted by `take`."""
 
     def __init__(self) -> None:
         self._per_prefix = RateLimiter(REQUEST_INTERVAL, 1)

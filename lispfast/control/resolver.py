@@ -171,7 +171,7 @@ class Resolver:
         self._lookups: OrderedDict[EidPrefix, Lookup] = OrderedDict()
         self._by_nonce: dict[Nonce, EidPrefix] = {}
         self._timers: ExpiryQueue[EidPrefix] = ExpiryQueue()
-        self._pace = RequestPace()
+        self._pace = subscriber.pace if subscriber is not None else RequestPace()
         self.protection = ProtectedRequests(settings.lisp_sec, nonces, outbox)
         self._followed: OrderedDict[EidPrefix, Nonce] = OrderedDict()
         self._warned = False

@@ -35,6 +35,7 @@ from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.control.prefix_map import PrefixMap
 from lispfast.control.ratelimit import RateLimiter
+from lispfast.control.request_pace import Purpose, RequestPace
 from lispfast.control.role import NonceSource
 from lispfast.control.subscription import TABLE, Do, Fact, State, Subscription
 from lispfast.control.subscription_nonces import SubscriptionNonces
@@ -62,8 +63,6 @@ RENEWAL_INTERVAL = Seconds(0.5)  # ... and so many more each time
 STALE_RETRY = Seconds(30)  # when a renewal that nobody answered is tried again
 LEAVE_TRIES = 3
 LEAVE_INTERVAL = Seconds(1)  # RFC 9301 section 5.3: one Map-Request a second for an EID-prefix
-LEAVES_INTERVAL = Seconds(0.01)  # over all of them, as request_pace has it
-LEAVES_BURST = 64
 PATIENCE = 3  # questions in a row that are answered only without a subscription: here it does more harm than good ...
 PAUSE = Seconds(600)  # ... for so long. As long is a refusal respected
 REPEAT_INTERVAL = Seconds(1)  # of a Map-Notify whose acknowledgement was lost
@@ -93,6 +92,8 @@ class Published:
 class Subscriber:
     """The subscriptions of one node; without `pubsub.subscribe` and a key it asks for none and knows none.
 
+    `pace` limits Map-Requests to the mapping system, those of the resolver too.
+
     The keys are shared with the Map-Servers beforehand. One that LISP-SEC derives for each question (RFC 9437 section
     7.1) would be chosen by the EID-prefix in `_authentic` and change nothing else.
     """
@@ -114,7 +115,7 @@ class Subscriber:
         self._timers: ExpiryQueue[EidPrefix] = ExpiryQueue()
         self._renewals: OrderedDict[EidPrefix, None] = OrderedDict()
         self._renew_at: Seconds | None = None
-        self._leaves = RateLimiter(LEAVES_INTERVAL, LEAVES_BURST, capacity=1)
+        self.pace = RequestPace()
         self._repeats = RateLimiter(REPEAT_INTERVAL, REPEAT_BURST)
         self._log = RateLimiter(LOG_INTERVAL, LOG_BURST, capacity=1)
 
@@ -309,7 +310,7 @@ class Subscriber:
     def close(self, now: Seconds) -> None:
         """Leave in good order: one try each, and of so many that no Map-Resolver is flooded."""
         for subscription in self.subscriptions():
-            if subscription.state is not State.LEAVING and self._leaves.allow(None, now):
+            if subscription.state is not State.LEAVING and self._may_leave(subscription.prefix, now):
                 self._leave(subscription.prefix)
 
     def next_timeout(self) -> Timeout | None:
@@ -343,12 +344,19 @@ class Subscriber:
         return do
 
     def _try_to_leave(self, subscription: Subscription, now: Seconds) -> None:
-        if self._leaves.allow(None, now):
+        if self._may_leave(subscription.prefix, now):
             subscription.tries += 1
             self._leave(subscription.prefix)
             self._timers.set(subscription.prefix, Seconds(now + LEAVE_INTERVAL))
         else:
-            self._timers.set(subscription.prefix, self._leaves.ready_at(None, now))
+            self._timers.set(subscription.prefix, self.pace.ready_at(subscription.prefix, Purpose.LEAVE, now))
+
+    def _may_leave(self, prefix: EidPrefix, now: Seconds) -> bool:
+        """Whether the mapping system may be asked for the EID-prefix now, once more."""
+        if self.pace.ready_at(prefix, Purpose.LEAVE, now) > now:
+            return False
+        self.pace.take(prefix, Purpose.LEAVE, now)
+        return True
 
     def _leave(self, prefix: EidPrefix) -> None:
         """Unsubscribe: the answer comes to where the inner packet says it is from, our RLOC where families agree."""

@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lispfast.control import map_cache, piggyback, request_pace, resolver
+from lispfast.control import auth, map_cache, piggyback, request_pace, resolver
 from lispfast.control.request_pace import Purpose, RequestPace
 from lispfast.control.resolver import State
 from lispfast.model.forwarding import Reject, RejectCode, Resolve
 from lispfast.model.mapping import Action
 from lispfast.model.reasons import ControlReason
+from lispfast.model.settings import Key, KeyType, PubSub
+from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.records import record_from_mapping
 
-from .mn_helpers import EID, PEER, PEER_RLOC, PEER_RLOC_2, WIFI, host, mapping, registered, settings
+from .mn_helpers import EID, PEER, PEER_RLOC, PEER_RLOC_2, SERVER, WIFI, host, mapping, registered, settings
 
 PEERS = [ip_address(f"10.0.0.{n}") for n in range(2, 5)]
 AFAR = ip_address("10.200.0.0")
@@ -91,6 +93,25 @@ def test_the_tries_of_many_lookups_do_not_stay_in_step():
         bench.punt(AFAR + number)
     bench.pass_time(2.2)
     assert len({round(at, 6) for at in bench.sent_at[20:40]}) > 15
+
+
+def test_an_unsubscription_keeps_the_one_a_second_of_its_prefix_too():
+    """The N-bit stands in a Map-Request, and a packet may come just when nobody used the mapping any more."""
+    key = Key(b"shared with the Map-Server", KeyType.HMAC_SHA256)
+    bench = registered(settings(pubsub=PubSub(subscribe=True, keys=(key,))))
+    bench.punt(PEER)
+    told = record_from_mapping(mapping(f"{PEER}/32", PEER_RLOC, ttl=1))
+    bench.receive(auth.sign(MapNotify(bench.questions()[0].nonce, (told,)), key), SERVER)
+    assert len(bench.node.subscriber) == 1
+    bench.clear()
+    bench.pass_time(60.2)
+    assert [question.itr_rlocs for question in bench.questions()] == [(None,)], "it ran out, unused"
+    bench.punt(PEER)
+    assert len(bench.questions()) == 1
+    bench.pass_time(1.1)
+    left, asked = bench.questions()[0], bench.questions()[1]
+    assert (left.itr_rlocs, asked.itr_rlocs) == ((None,), (WIFI,))
+    assert bench.sent_at[1] - bench.sent_at[0] >= 1 - 1e-6
 
 
 # --- A scan -----------------------------------------------------------------------------------------------------------

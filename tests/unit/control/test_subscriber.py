@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from lispfast.control import request_pace
 from lispfast.control import subscriber as module
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
@@ -120,14 +121,14 @@ def test_many_that_end_at_once_are_not_a_flood():
     machine.subscriber.handle_cache(
         [s.prefix for s in machine.subscriber.subscriptions()], lambda p: False, machine.now
     )
-    assert len(machine.outbox.take_effects()) == module.LEAVES_BURST
+    assert len(machine.outbox.take_effects()) == request_pace.TOTAL_BURST
     for _ in range(2000):
         timeout = machine.subscriber.next_timeout()
         if timeout is None:
             break
         machine.now = Seconds(timeout.at + 0.01)
         machine.subscriber.handle_timeout(machine.now)
-        assert len(machine.outbox.take_effects()) <= module.LEAVES_BURST
+        assert len(machine.outbox.take_effects()) <= request_pace.TOTAL_BURST
     assert len(machine.subscriber) == 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from lispfast.control.map_cache import IN_USE, MapCache, Origin
 from lispfast.control.outbox import Outbox
-from lispfast.control.policy import Outlook, native, verdict
+from lispfast.control.policy import Outlook, native, unnested, verdict
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import (
     Encapsulate,
@@ -18,6 +18,7 @@ from lispfast.model.forwarding import (
     Transaction,
     Verdict,
 )
+from lispfast.model.mapping import Locator
 from lispfast.model.settings import Settings
 from lispfast.model.units import Seconds
 
@@ -48,6 +49,7 @@ class ForwardingTable:
         self._installed: dict[EidPrefix, Verdict] = {}
         self._uses: dict[EidPrefix, PrefixTraffic] = {}
         self._outside: dict[int, tuple[EidPrefix, Seconds]] = {}
+        self._unnested: dict[EidPrefix, tuple[Locator, ...]] = {}
         self._touched: dict[EidPrefix, None] = {}  # a set that keeps its order
         self._defaults = {
             EidPrefix.parse("0.0.0.0/0" if entry.prefix.version == 4 else "::/0", entry.prefix.iid)
@@ -107,6 +109,7 @@ class ForwardingTable:
             elif wanted is not None and wanted != standing:
                 put.append((prefix, wanted))
                 self._installed[prefix] = wanted
+            self._tell_of_unnested(prefix, wanted, outlook)
         self._touched.clear()
         self._outbox.commit(Transaction(put=tuple(put), withdraw=tuple(withdraw)))
 
@@ -132,6 +135,21 @@ class ForwardingTable:
         if entry is None and prefix not in self._defaults and prefix not in self._allowed:
             return None
         return Resolve() if self._asks and allowed else native(prefix.version, prefix.iid, outlook)
+
+    def _tell_of_unnested(self, prefix: EidPrefix, standing: Verdict | None, outlook: Outlook) -> None:
+        """Say once, as long as it is so, of which RLOCs in a visited site packets cannot go through the site's own."""
+        entry = self._cache.get(prefix) if isinstance(standing, Encapsulate) and outlook.sites else None
+        found = unnested(entry.mapping, outlook) if entry else ()
+        for locator in found:
+            if locator not in self._unnested.get(prefix, ()):
+                form = locator.encapsulation or outlook.encapsulation
+                site = outlook.sites[locator.address].prefix
+                where = {"eid_prefix": str(prefix), "rloc": str(locator.address), "site": str(site)}
+                self._outbox.event("visited-site-unusable", "warning", **where, encapsulation=form.value)
+        if found:
+            self._unnested[prefix] = found
+        else:
+            self._unnested.pop(prefix, None)
 
     def _is_outside(self, prefix: EidPrefix) -> bool:
         entry, standing = self._cache.get(prefix), self._installed.get(prefix)

@@ -121,6 +121,15 @@ def probed(locator: Locator, outlook: Outlook) -> tuple[Address, ...]:
     return tuple(hop.address for hop in _tried(locator, outlook) if hop.probe and not hop.lookup)
 
 
+def unnested(mapping: Mapping, outlook: Outlook) -> tuple[Locator, ...]:
+    """The locators at RLOCs that are EIDs of a visited site, whose packets go plainly: their form is not LISP.
+
+    The data plane puts a LISP header into a LISP header and no other, so these packets will hardly arrive.
+    """
+    plain = [one for one in mapping.locators if one.usable and not one.path and not _in_lisp(one, outlook)]
+    return tuple(one for one in plain if _door(one.address, outlook))
+
+
 def header(iid: InstanceId, form: Encapsulation = Encapsulation.LISP, fields: HeaderFields = PLAIN) -> bytes:
     """The 8 bytes in front of a packet of an instance, without the next protocol of the GPE forms.
 
@@ -183,8 +192,11 @@ def _hop_address(hop: Hop, outlook: Outlook) -> Address | None:
 
 def _nests(locator: Locator, outlook: Outlook) -> bool:
     """Whether a tunnel can be inside: the form is LISP, and we have a source for its own header."""
-    form = locator.encapsulation or outlook.encapsulation
-    return form is Encapsulation.LISP and _source(locator.address, outlook)
+    return _in_lisp(locator, outlook) and _source(locator.address, outlook)
+
+
+def _in_lisp(locator: Locator, outlook: Outlook) -> bool:
+    return (locator.encapsulation or outlook.encapsulation) is Encapsulation.LISP
 
 
 def _door(eid: Address, outlook: Outlook) -> Address | None:

@@ -10,10 +10,10 @@ from lispfast.control.policy import Outlook, header, native, verdict
 from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.forwarding import Drop, InnerTunnel, Native, Reject
 from lispfast.model.mapping import Action, Hop, Locator
-from lispfast.model.settings import ProxyEtr
+from lispfast.model.settings import Forwarding, ProxyEtr
 from lispfast.model.units import InstanceId, WireMtu
 
-from .mn_helpers import LTE_V6, ON_LTE_V6, ON_WIFI, PEER_RLOC, PEER_RLOC_2, WIFI, mapping, settings
+from .mn_helpers import LTE_V6, ON_LTE_V6, ON_WIFI, PEER_RLOC, PEER_RLOC_2, WIFI, Bench, mapping, settings
 
 PETR, PETR_2 = ip_address("192.0.2.50"), ip_address("192.0.2.51")
 VISITOR = ip_address("172.20.1.9")  # an EID, and the RLOC of who visits that site
@@ -121,6 +121,31 @@ def test_no_tunnel_is_inside_of_another_form_or_without_a_source_of_its_family()
     v6_site = {VISITOR: mapping("172.20.0.0/16", ip_address("2001:db8:80::1"))}
     (way,) = verdict(mapping("10.0.0.2/32", VISITOR), outlook(ON_LTE_V6, sites=v6_site)).locators
     assert (way.address, way.inside) == (VISITOR, None)
+
+
+@pytest.mark.parametrize("form", [Encapsulation.LISP_GPE, Encapsulation.VXLAN_GPE])
+def test_an_rloc_in_a_visited_site_that_packets_of_another_form_go_to_plainly_is_told_once(form):
+    static = replace(mapping("10.0.0.2/32"), locators=(Locator(VISITOR, encapsulation=form),))
+    bench = Bench(settings(rloc_lookup=True, static_map_cache=(static, SITE)), ON_WIFI)
+    told = [event for event in bench.events if event.name == "visited-site-unusable"]
+    fields = {"eid_prefix": "10.0.0.2/32", "rloc": str(VISITOR), "site": str(SITE.prefix), "encapsulation": form.value}
+    assert [(event.level, event.fields) for event in told] == [("warning", fields)]
+    bench.move(ON_LTE_V6)
+    bench.move(ON_WIFI)
+    for _ in range(3):
+        bench.node.table.touch_all()
+        bench.node.table.flush(bench.node.outlook())
+        bench.take()
+    assert bench.event_names().count("visited-site-unusable") == 2, "anew only where it was not so between"
+
+
+def test_the_form_of_all_packets_counts_too_and_in_lisp_nothing_is_to_be_told():
+    plain = replace(mapping("10.0.0.2/32"), locators=(Locator(VISITOR),))
+    for form, count in ((Encapsulation.VXLAN_GPE, 1), (Encapsulation.LISP, 0)):
+        configured = settings(
+            rloc_lookup=True, static_map_cache=(plain, SITE), forwarding=Forwarding(encapsulation=form)
+        )
+        assert Bench(configured, ON_WIFI).event_names().count("visited-site-unusable") == count, form
 
 
 def test_the_best_rloc_of_the_site_is_taken_and_another_where_it_is_down():

@@ -206,6 +206,26 @@ def test_nonces_to_different_rlocs_differ():
     raise AssertionError("never both at once")
 
 
+def test_nonces_differ_though_chance_draws_the_same_one():
+    bench = talking(PEER_RLOC, PEER_RLOC_2)
+    bench.node.hints.echo_nonce._nonces = lambda: 7
+    for _ in range(200):
+        run(bench, 0.5)
+        echoes = [bench.node.hints.echo_nonce.echo(rloc).nonce for rloc in (PEER_RLOC, PEER_RLOC_2)]
+        if None not in echoes:
+            break
+    assert sorted(echoes) == [7, 8]
+
+
+def test_a_packet_that_left_before_the_question_came_is_no_proof():
+    bench = talking(PEER_RLOC, PEER_RLOC_2, priorities=(1, 2))
+    until(bench, State.ASKING)
+    bench.use(host(PEER), outer={PEER_RLOC: 0.0})
+    run(bench, echo_nonce.WAIT + 1, heard=False)
+    assert bench.node.hints.echo_nonce.echo(PEER_RLOC).state is State.QUIET
+    assert bench.node.hints.down == frozenset()
+
+
 def test_our_map_replies_say_that_we_echo_where_it_is_on():
     for configured, echoes in ((ECHOING, True), (settings(), False), (replace(ECHOING, profile="public"), False)):
         bench = registered(configured)

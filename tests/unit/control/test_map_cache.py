@@ -225,3 +225,21 @@ def test_what_a_reading_does_not_mention_was_not_used_since():
     cache.handle_traffic(Traffic({}, {}), 50)
     assert cache.idle(prefix("10.0.0.0/24"), 50) == 11
     assert cache.handle_timeout(50).refresh == (prefix("10.0.0.0/24"),)
+
+
+def test_entries_learned_together_are_not_asked_for_together():
+    bench = registered()
+    peers = [PEER + n for n in range(8)]
+    for peer in peers:
+        bench.know(peer, PEER_RLOC)
+    learned_at = bench.now
+    bench.pass_time(500)
+    bench.use(*(host(peer) for peer in peers))
+    bench.clear()
+    bench.pass_time(55)
+    first: dict[str, float] = {}
+    times = [at for at, send in zip(bench.sent_at, bench.sent, strict=True) if send.payload[0] >> 4 == 8]
+    for asked, at in zip(bench.asked(), times, strict=True):
+        first.setdefault(asked, learned_at + 600 - at)
+    assert len(set(first.values())) == len(peers)
+    assert all(60 <= margin <= 60 * (1 + map_cache.REFRESH_JITTER) for margin in first.values())

@@ -199,6 +199,33 @@ def test_a_silent_map_resolver_gives_way_to_the_next():
     assert bench.sent[0].destination.address == SERVER_2
 
 
+def test_a_map_resolver_that_answers_after_all_is_preferred_again():
+    bench = registered(settings(map_resolvers=(SERVER, SERVER_2)))
+    bench.punt(PEER)
+    bench.pass_time(0.8)
+    bench.punt(PEER + 1)
+    bench.pass_time(0.4)  # the first question has turned to the other one
+    bench.reply(mapping(f"{PEER + 1}/32", PEER_RLOC), request=bench.questions()[1])
+    bench.clear()
+    bench.punt(PEER + 2)
+    assert bench.sent[0].destination.address == SERVER
+
+
+def test_the_nonces_of_one_question_are_bounded_however_often_we_move():
+    bench = registered()
+    bench.punt(PEER)
+    first = bench.questions()[0].nonce
+    for number in range(resolver.MAX_NONCES + 5):
+        bench.move(ON_WIFI if number % 2 else ON_LTE)
+        bench.punt(PEER)
+        bench.pass_time(1.05)
+    (lookup,) = bench.node.resolver.lookups()
+    assert len(bench.questions()) > resolver.MAX_NONCES + 1
+    assert len(lookup.sent) == resolver.MAX_NONCES
+    assert bench.node.resolver.match(first) is None
+    assert bench.node.resolver.match(bench.questions()[-1].nonce) == host(PEER)
+
+
 def test_a_map_resolver_of_a_family_that_we_lack_is_passed_over():
     bench = Bench(settings(map_resolvers=(ip_address("2001:db8::1"), SERVER)), ON_WIFI)
     bench.punt(PEER)

@@ -3,8 +3,9 @@
 import pytest
 
 from lispfast.control import solicitor
+from lispfast.control.solicitor import State
 
-from .mn_helpers import EID, ON_LTE, PEER, PEER_RLOC, PEER_RLOC_2, database, registered, settings
+from .mn_helpers import EID, ON_LTE, ON_WIFI, PEER, PEER_RLOC, PEER_RLOC_2, database, registered, settings
 
 OURS = [EID + n for n in range(100, 200)]
 
@@ -49,3 +50,13 @@ def test_what_waits_for_its_turn_wakes_nobody_but_for_one_message():
         bench.take()
         wakes += 1
     assert wakes <= len(bench.sent) - before + len(solicitor.REPEATS) + 1
+
+
+def test_where_we_stood_is_remembered_of_the_last_moves_alone():
+    bench = registered()
+    bench.know(PEER, PEER_RLOC)
+    for number in range(3 * solicitor.MAX_TOLD):
+        bench.move(ON_WIFI if number % 2 else ON_LTE)
+        bench.notify()
+    assert bench.node.solicitor.state is State.TOLD
+    assert len(bench.node.solicitor._told) == solicitor.MAX_TOLD

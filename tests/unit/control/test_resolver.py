@@ -270,6 +270,17 @@ def test_a_move_lifts_the_refusal_of_packets_that_nobody_answered_for():
     assert bench.verdict(PEER) == Resolve()
 
 
+def test_a_move_lifts_no_refusal_while_the_thirty_seconds_of_silence_last():
+    bench = registered(settings(map_request_retries=10))
+    bench.punt(PEER)
+    bench.pass_time(13)
+    assert (held(bench), len(bench.questions())) == (True, 1 + request_pace.RETRANSMITS_MAX)
+    bench.move(ON_LTE)
+    assert held(bench)
+    bench.pass_time(31)
+    assert bench.verdict(PEER) == Resolve()
+
+
 @pytest.mark.parametrize(
     ("told", "reason"),
     [

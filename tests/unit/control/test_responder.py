@@ -183,6 +183,19 @@ def test_answers_to_one_rloc_about_one_prefix_are_limited_with_a_burst(bench):
     assert len(bench.replies()) == responder.REPLY_BURST + 3
 
 
+def test_answers_to_one_rloc_are_limited_whatever_it_asks_for():
+    eids = [EID + n for n in range(100)]
+    bench = registered(settings(database=database(*eids), map_servers=()))
+    for eid in eids:
+        bench.receive(request(host(eid)), ITR)
+    assert len(bench.replies()) == responder.RLOC_BURST
+    bench.receive(request(itr=(ITR + 1,)), ITR + 1)
+    assert len(bench.replies()) == responder.RLOC_BURST + 1
+    bench.pass_time(responder.RLOC_INTERVAL)
+    bench.receive(request(host(eids[-1])), ITR)
+    assert len(bench.replies()) == responder.RLOC_BURST + 2
+
+
 def test_the_answer_follows_a_move():
     bench = Bench(underlay=ON_BOTH)
     bench.move(replace(ON_BOTH, interfaces=ON_BOTH.interfaces[1:]))

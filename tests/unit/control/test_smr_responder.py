@@ -74,6 +74,17 @@ def test_what_an_smr_wanted_of_a_question_that_a_wider_answer_ended_is_asked_whe
     assert bench.asked() == [f"{PEER + 1}/32"]
 
 
+def test_an_smr_for_our_own_eid_is_only_counted_though_a_wider_entry_covers_it():
+    bench = registered()
+    bench.punt(PEER)
+    bench.reply(mapping("10.0.0.0/28", PEER_RLOC))
+    bench.pass_time(1)
+    bench.clear()
+    bench.solicit(host(EID), host(EID))
+    assert bench.sent == []
+    assert bench.dropped == {ControlReason.SMR_UNCACHED: 1}
+
+
 def test_under_a_negative_answer_the_eid_itself_is_asked_for():
     bench = registered()
     bench.punt(PEER)

@@ -194,3 +194,20 @@ def test_the_public_profile_has_none_of_it():
     hint(bench, destination=5, source=8)
     assert bench.sent == []
     assert {one.version for one in bench.node.position.mappings} == {0}
+
+
+def test_an_old_version_that_is_one_of_ours_tells_nobody():
+    """The header does not say which EID of ours it speaks of."""
+    pair = zip(database(EID, EID + 20), (OURS, OURS + 1), strict=True)
+    bench = registered(
+        settings(
+            profile=Profile.PRIVATE,
+            hints=Hints(map_versioning=True),
+            database=tuple(replace(entry, version=version) for entry, version in pair),
+        )
+    )
+    hint(bench, destination=OURS)
+    bench.pass_time(5)
+    assert smrs(bench) == []
+    hint(bench, destination=OURS - 1)
+    assert {smr.source_eid for _, smr in smrs(bench)} == {EID, EID + 20}

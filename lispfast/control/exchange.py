@@ -141,6 +141,9 @@ class Exchange:
         except WireError:
             self._node.outbox.drop(ControlReason.MALFORMED)
             return
-        known = {locator.address for locator in entry.mapping.locators}
-        if any({locator.address for locator in mapping.locators} != known for mapping in told):
-            self._node.resolver.refresh(entry.prefix, now)
+        known = {rloc for locator in entry.mapping.locators for rloc in locator.rlocs}
+        by_hops = any(locator.path for locator in entry.mapping.locators)  # a hop may name itself, or who is behind it
+        for mapping in told:
+            named = {rloc for locator in mapping.locators for rloc in locator.rlocs}
+            if named - known if by_hops else named != known:
+                self._node.resolver.refresh(entry.prefix, now)

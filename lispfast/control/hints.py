@@ -82,7 +82,7 @@ class HeaderHints:
     def handle_reply(self, mappings: tuple[Mapping, ...], echoes: bool) -> None:
         """A Map-Reply that is in the cache by now; `echoes` is its E-bit."""
         if self.echo_nonce is not None:
-            rlocs = tuple(locator.address for mapping in mappings for locator in mapping.locators)
+            rlocs = tuple(one.address for mapping in mappings for one in mapping.locators if not one.path)
             self.echo_nonce.handle_reply(rlocs, echoes)
 
     def handle_cache(self, now: Seconds) -> None:

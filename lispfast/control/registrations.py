@@ -26,7 +26,7 @@ from enum import StrEnum
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.prefix_map import PrefixMap
 from lispfast.model.addresses import Address, EidPrefix, Endpoint
-from lispfast.model.mapping import Locator, Mapping, sort_locators
+from lispfast.model.mapping import Hop, Locator, Mapping, sort_locators
 from lispfast.model.settings import Key, Site
 from lispfast.model.units import Seconds
 
@@ -103,12 +103,13 @@ class Registration:
         """
         if len(self.entries) == 1:
             return self.entries[0].mapping
-        locators: dict[Address, Locator] = {}
+        locators: dict[tuple[Address, tuple[Hop, ...]], Locator] = {}
         for entry in self.entries:
             for locator in entry.mapping.locators:
-                known = locators.get(locator.address)
+                place = locator.address, locator.path
+                known = locators.get(place)
                 if known is None or locator.local or not known.local:
-                    locators[locator.address] = locator
+                    locators[place] = locator
         union = sort_locators(tuple(locators.values()))[:MAX_LOCATORS]
         carried = dict.fromkeys(one for entry in self.entries for one in entry.mapping.carried)
         rest = tuple(carried)[: MAX_LOCATORS - len(union)]

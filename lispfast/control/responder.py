@@ -160,4 +160,4 @@ def _protected(reply: MapReply, mandate: Mandate | None) -> MapReply:
 
 def _mark(mapping: Mapping, probed: Address | None) -> Mapping:
     """Set the p-bit on the locator that was probed (section 5.4)."""
-    return replace(mapping, locators=tuple(replace(loc, probed=loc.address == probed) for loc in mapping.locators))
+    return replace(mapping, locators=tuple(replace(loc, probed=loc.etr == probed) for loc in mapping.locators))

@@ -61,6 +61,11 @@ class Locator:
         return self.reachable and self.priority != UNUSABLE_PRIORITY
 
     @property
+    def etr(self) -> Address:
+        """The RLOC of the node that packets end at: its own, or of a path's last hop."""
+        return self.path[-1].address if self.path else self.address
+
+    @property
     def rlocs(self) -> tuple[Address, ...]:
         """The RLOCs that packets may be sent to: its own, or of each hop that is no EID."""
         return tuple(hop.address for hop in self.path if not hop.lookup) if self.path else (self.address,)

@@ -243,6 +243,20 @@ def test_a_silent_hop_is_left_out_and_both_are_probed_until_it_answers_again():
     assert ways(bench, PEER) == [PEER_RLOC]
 
 
+def test_a_hop_that_names_itself_or_who_is_behind_it_is_no_reason_to_ask_and_a_stranger_is():
+    bench = registered(settings(probing=PROBING))
+    path = (Hop(PEER_RLOC, probe=True), Hop(PEER_RLOC_2, probe=True))
+    bench.punt(PEER)
+    bench.reply(replace(mapping("10.0.0.2/32", ttl=1440), locators=(Locator(PEER_RLOC, path=path),)))
+    bench.clear()
+    for rloc in (PEER_RLOC, PEER_RLOC_2):
+        told = authoritative(mapping("10.0.0.2/32", rloc))
+        run(bench, A_ROUND, (PEER_RLOC,), prefix=host(PEER), records=told)
+    assert bench.questions() == []
+    run(bench, A_ROUND, (PEER_RLOC,), prefix=host(PEER), records=authoritative(mapping("10.0.0.2/32", PETR)))
+    assert bench.questions() != []
+
+
 def test_a_hop_without_the_probe_bit_is_not_probed_and_so_never_down():
     bench = by_path(Hop(PEER_RLOC), Hop(PEER_RLOC_2, probe=True))
     to_peer(bench, 60)

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from lispfast.control import registrations as module
 from lispfast.control.registrations import Change, Entry, Registrations, timeout_of
 from lispfast.model.addresses import Endpoint
-from lispfast.model.mapping import Locator, Mapping
+from lispfast.model.mapping import Hop, Locator, Mapping
 from lispfast.model.units import Minutes, Seconds
 
 from .ms_helpers import mapping, prefix, site
@@ -142,6 +142,17 @@ def test_of_a_merged_locator_the_word_of_its_own_etr_counts():
     merged = real.prefixes.get(prefix("10.0.0.0/8")).mapping
     assert merged.locators == own.locators
     assert merged.ttl == 3
+
+
+def test_a_path_and_the_rloc_that_is_its_first_hop_are_two_locators():
+    real = Registrations()
+    first, last = ip_address(RLOCS[0]), ip_address(RLOCS[1])
+    plain = Mapping(prefix("10.0.0.0/8"), (Locator(first),), Minutes(5))
+    path = Mapping(prefix("10.0.0.0/8"), (Locator(first, path=(Hop(first), Hop(last))),), Minutes(5))
+    real.register(WIDE, entry(plain, (1, 0), merge=True))
+    real.register(WIDE, entry(path, (2, 0), merge=True))
+    merged = real.prefixes.get(prefix("10.0.0.0/8")).mapping
+    assert merged.locators == plain.locators + path.locators
 
 
 def test_the_registerer_that_is_silent_for_longest_gives_way():

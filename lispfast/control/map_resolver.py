@@ -150,8 +150,11 @@ class MapResolver:
         answer: Answer = self._system.answer(question.asked, lambda mappings: _fits(mappings, question))
         match answer:
             case Reply(mappings):
+                if question.wish and self._per_destination.ready_at(question.itr.address, now) > now:
+                    return self._outbox.drop(ControlReason.RATE_LIMITED)
                 if question.wish is None or not self._publisher.subscribe(question.wish, mappings, now):
-                    self._reply(mappings, question, now)
+                    return self._reply(mappings, question, now)
+                self._per_destination.allow(question.itr.address, now)
                 return None
             case Forward(registration):
                 return self._forward(registration, question, forwarded, now)

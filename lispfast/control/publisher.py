@@ -71,6 +71,10 @@ PACE_INTERVAL = Seconds(0.002)  # a popular mapping is published to 500 xTRs a s
 PACE_BURST = 256
 REMOVAL_INTERVAL = Seconds(0.01)  # answers to unsubscriptions, to each source: a node that stops sends many at once
 REMOVAL_BURST = 128
+# Of a Map-Notify that confirms, to each destination: whoever made up the ITR-RLOC of a subscription shall not have his
+# victim hit seven times by it. A node that subscribes anew after a move, to 32 EID-prefixes at once, loses nothing.
+REPEAT_INTERVAL = Seconds(1.0)
+REPEAT_BURST = 64
 LOG_INTERVAL = Seconds(10)
 LOG_BURST = 3
 SLACK = Seconds(0.02)
@@ -141,6 +145,7 @@ class Publisher:
         self._resume_at: Seconds | None = None
         self._pace = RateLimiter(PACE_INTERVAL, PACE_BURST, capacity=1)
         self._removals = RateLimiter(REMOVAL_INTERVAL, REMOVAL_BURST)
+        self._repeats = RateLimiter(REPEAT_INTERVAL, REPEAT_BURST)
         self._log = RateLimiter(LOG_INTERVAL, LOG_BURST, capacity=1)
 
     def state(self, name: Name) -> State:
@@ -388,7 +393,10 @@ class Publisher:
         notice = self._notices[name]
         wish = notice.wish
         rloc = wish.rlocs[notice.tries % len(wish.rlocs)]
-        self._send(notice.payload, wish, rloc, wish.port if notice.confirms else CONTROL_PORT)
+        if notice.confirms and notice.tries and not self._repeats.allow(rloc, now):
+            self._outbox.drop(ControlReason.RATE_LIMITED)
+        else:
+            self._send(notice.payload, wish, rloc, wish.port if notice.confirms else CONTROL_PORT)
         wait = RETRIES[notice.tries] if notice.tries < len(RETRIES) else LAST_WAIT
         notice.tries += 1
         self._timers.set(name, Seconds(now + wait))

@@ -19,10 +19,12 @@ from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key, KeyType
 from lispfast.model.units import Minutes, Nonce
 from lispfast.wire.encapsulated_control import EncapsulatedControl
+from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.info_message import InfoMessage
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.records import record_from_mapping
 from tests.scenarios.conftest import PUNCTUAL
+from tests.scenarios.test_pubsub import pubsub_world
 from tests.sim.host import Host
 from tests.sim.world import KEY, LAPTOP_V4, OFFICE, World
 
@@ -108,6 +110,33 @@ def test_a_flood_of_one_question_gives_less_than_it_costs_at_the_map_server(kind
     world = peaceful()
     spent, hit = flood(world, world.server, AT_THE_SERVER[kind])
     assert hit < (spent * 1.1 if kind == "many-holes" else spent / 4), f"{hit} bytes for {spent}"
+
+
+@pytest.mark.parametrize(
+    ("eid", "xtr_id"),
+    [
+        (lambda n: PHONE, lambda n: 7),
+        (lambda n: PHONE, lambda n: n),
+        (lambda n: f"172.16.{n // 250}.{n % 250}/32", lambda n: n),
+    ],
+    ids=["one", "in-many-names", "to-many-holes"],
+)
+def test_a_flood_of_subscriptions_hits_nobody_with_repeats(eid, xtr_id):
+    """Each wish is a question of its own, answered with a MAC and IDs: 88 bytes for 52. Few of those are sent again."""
+    world = pubsub_world()
+    world.boot()
+    world.talk()
+    world.network.run(20)
+    began = world.network.now
+
+    def make(n: int) -> bytes:
+        names = EidPrefix.parse(eid(n)), None, (ip_address(VICTIM),), Nonce(2**40 + n)
+        return question(*names, subscriber=XtrIdentity(xtr_id(n), 0)).encode()
+
+    spent, _ = flood(world, world.server, make)
+    world.network.run(120)
+    assert 0 < to_victim(world, began) < 2 * spent
+    assert world.server.role.drops()[ControlReason.RATE_LIMITED] > 0
 
 
 def test_one_question_each_is_answered_so_that_the_floods_can_hit():

@@ -119,7 +119,7 @@ class MapCache:
 
     def entries(self) -> list[Entry]:
         """Every entry, in the same order."""
-        return [entry for prefix in self._entries if (entry := self._entries.get(prefix))]
+        return list(self._entries.values())
 
     def get(self, prefix: EidPrefix) -> Entry | None:
         """The entry of exactly this prefix."""

@@ -42,6 +42,10 @@ class PrefixMap(Generic[_ValueT]):
         """Every prefix and its value, in that order."""
         return ((_prefix(key), self._values[key]) for key in self._order)
 
+    def values(self) -> Iterator[_ValueT]:
+        """Every value, in that order: without making a prefix of each key, which takes most of the time."""
+        return (self._values[key] for key in self._order)
+
     def after(self, prefix: EidPrefix | None, room: int) -> list[EidPrefix]:
         """Up to `room` prefixes in that order behind this one, which need not be there; from the first for None."""
         start = bisect_right(self._order, _key(prefix)) if prefix else 0

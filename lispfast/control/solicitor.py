@@ -178,6 +178,10 @@ def targets(
     known: dict[Address, list[EidPrefix]] = {}
     for entry in cache.entries():
         idle = cache.idle(entry.prefix, now)
+        recent = idle is not None and idle <= IN_USE
+        heard = any(rloc in outer_sources for locator in entry.mapping.locators for rloc in locator.rlocs)
+        if not recent and not heard:
+            continue  # most of a large cache, and a move waits for us
         locators = usable_locators(entry.mapping, outlook) if entry.mapping.locators else ()
         for rloc in (rloc for locator in locators for rloc in locator.rlocs):
             known.setdefault(rloc, []).append(entry.prefix)

@@ -50,6 +50,7 @@ MEMORIES = {
     "_sent": 64,
     "_outer_sources": 4096,
     "_told": 16,
+    "_unconfirmed": 1,  # a Map-Register, its answer or it lost just before the end: a refresh comes each minute
     "_heap": 1024,  # an ExpiryQueue keeps up to as many outdated entries as living ones and 64, of three values each
 }
 

@@ -51,6 +51,12 @@ def slow_hole(keys, eid):
     raise AssertionError("a prefix covers the EID")
 
 
+@given(st.sets(prefixes(), max_size=12))
+def test_values_are_those_of_the_items_in_the_same_order(keys):
+    found = map_of(keys)
+    assert list(found.values()) == [value for _, value in found.items()] == [str(key) for key in found]
+
+
 @given(st.sets(prefixes(), max_size=12), prefixes())
 @settings(max_examples=300)
 def test_lookups_agree_with_the_slow_twin(keys, asked):

@@ -13,8 +13,9 @@ from lispfast.control.map_cache import Origin
 from lispfast.control.map_replies import believable, settles
 from lispfast.control.map_requests import prefix_named
 from lispfast.control.responder import Asked
-from lispfast.model.addresses import CONTROL_PORT
+from lispfast.model.addresses import CONTROL_PORT, Address
 from lispfast.model.errors import WireError
+from lispfast.model.mapping import Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.units import Seconds
 from lispfast.wire.encapsulated_control import EncapsulatedControl
@@ -130,7 +131,7 @@ class Exchange:
             node.resolver.refresh(published.asked, now)
 
     def _on_probe_reply(self, reply: MapReply, now: Seconds) -> None:
-        """A probe's answer is no mapping; where it names other RLOCs than the cache, the mapping system is asked."""
+        """A probe's answer is no mapping; where it says another thing than the cache, the mapping system is asked."""
         asked = self._node.prober.handle_reply(reply, now)
         entry = self._node.cache.get(asked) if asked else None
         if entry is None or entry.origin is not Origin.MAP_REPLY or entry.mapping.negative:  # a proxy-ETR's answer
@@ -145,5 +146,10 @@ class Exchange:
         by_hops = any(locator.path for locator in entry.mapping.locators)  # a hop may name itself, or who is behind it
         for mapping in told:
             named = {rloc for locator in mapping.locators for rloc in locator.rlocs}
-            if named - known if by_hops else named != known:
+            if named - known if by_hops else _policy(mapping) != _policy(entry.mapping):
                 self._node.resolver.refresh(entry.prefix, now)
+
+
+def _policy(mapping: Mapping) -> set[tuple[tuple[Address, ...], int, int, bool]]:
+    """What packets depend on: which RLOCs, and how they share."""
+    return {(locator.rlocs, locator.priority, locator.weight, locator.reachable) for locator in mapping.locators}

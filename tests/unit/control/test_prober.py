@@ -188,6 +188,17 @@ def test_an_answer_that_names_other_rlocs_asks_the_mapping_system_and_changes_no
     assert bench.asked() == [f"{PEER}/32"]
 
 
+@pytest.mark.parametrize("field", [{"priority": 7}, {"weight": 3}, {"reachable": False}, {"local": True}])
+def test_an_answer_that_says_another_policy_asks_the_mapping_system(field):
+    bench = watching(PEER_RLOC)
+    while not probes(bench):
+        run(bench, 0.1)
+    _, message = probes(bench)[0]
+    told = mapping("10.0.0.2/32", PEER_RLOC)
+    answer(bench, message, PEER_RLOC, told=replace(told, locators=(replace(told.locators[0], **field),)))
+    assert bench.asked() == ([] if "local" in field else [f"{PEER}/32"])
+
+
 def test_a_move_forgets_what_was_found_on_the_old_path():
     bench = watching()
     run(bench, 25, alive=(PEER_RLOC,))

@@ -231,11 +231,11 @@ class MapResolver:
         usable = [
             locator
             for locator in mapping.locators
-            if locator.usable and locator.address.version in self._versions and locator.address not in own
+            if locator.usable and locator.etr.version in self._versions and locator.etr not in own
         ]
-        usable.sort(key=lambda locator: (locator.address != registerer, locator.priority))
+        usable.sort(key=lambda locator: (locator.etr != registerer, locator.priority))
         if usable:
-            return usable[0].address
+            return usable[0].etr
         return registerer if registerer not in own else None
 
 

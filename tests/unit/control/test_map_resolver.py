@@ -7,7 +7,7 @@ import pytest
 
 from lispfast.control import map_resolver
 from lispfast.control.map_resolver import MAX_PAYLOAD
-from lispfast.model.mapping import Action
+from lispfast.model.mapping import Action, Hop, Locator
 from lispfast.model.reasons import ControlReason
 from lispfast.model.underlay import Attachment, Interface, Underlay
 from lispfast.model.units import WireMtu
@@ -16,7 +16,7 @@ from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import RequestRecord
 from lispfast.wire.message import decode
-from lispfast.wire.records import eid_prefix
+from lispfast.wire.records import eid_prefix, record_from_mapping
 
 from .ms_helpers import ETR, ITR, ITR_V6, SERVER, Bench, at, mapping, message_of, record, register, request, site
 
@@ -215,6 +215,14 @@ def test_else_the_best_locator(bench):
 def test_else_the_address_that_registered(bench):
     assert asked_etr(bench, "2001:db8:7::7", nonce=10) == [RLOC]
     assert asked_etr(bench, "198.51.100.8", nonce=11, priority=255) == [RLOC]
+
+
+def test_at_the_end_of_an_explicit_path_the_etr_is_asked_and_not_the_first_hop(bench):
+    hops = tuple(Hop(ip_address(hop)) for hop in ("192.0.2.61", "192.0.2.62", "198.51.100.8"))
+    known = replace(mapping(HOME), locators=(Locator(hops[0].address, path=hops),))
+    bench.register(register(10, record_from_mapping(known)), at("198.51.100.9"))
+    (send,) = bench.request(request(10, "10.1.0.9"))
+    assert str(send.destination.address) == "198.51.100.8"
 
 
 def test_never_ourselves(bench):

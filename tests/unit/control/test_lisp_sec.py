@@ -173,3 +173,9 @@ def test_no_key_shows():
     shown = repr(wrapped) + repr(KEY)
     assert KEY.secret.decode() not in shown
     assert repr(wrapped.data) not in shown
+
+
+def test_a_key_without_an_algorithm_or_a_secret_wraps_nothing():
+    assert lisp_sec.can_wrap(Key(b"a secret", KeyType.HMAC_SHA256))
+    assert not lisp_sec.can_wrap(Key(b"a secret", KeyType.NONE))
+    assert not lisp_sec.can_wrap(Key(b"", KeyType.HMAC_SHA256))

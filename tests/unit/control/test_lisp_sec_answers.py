@@ -145,6 +145,16 @@ def test_of_several_etrs_one_with_the_s_bit_answers_and_the_others_set_the_e_bit
     assert message.authentication.eid.signed.cant_sign
 
 
+def test_of_several_etrs_with_the_s_bit_the_one_that_registered_last_answers():
+    bench = server(site(SITE))
+    for nonce, source in enumerate((ETR, ETR_2, ETR), 1):
+        etr_registers(bench, nonce, source, merge=True, security=True)
+        send, message = forwarded(bench)
+        assert send.destination.address == source.address
+        assert not message.authentication.eid.signed.cant_sign
+        bench.now += 3
+
+
 def test_where_no_etr_has_the_s_bit_the_answer_is_negative_with_the_e_bit():
     bench = server(site(SITE))
     etr_registers(bench)

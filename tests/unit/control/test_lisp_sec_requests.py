@@ -15,6 +15,7 @@ from lispfast.model.addresses import EidPrefix
 from lispfast.model.mapping import Action, Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key, KeyType, LispSec, Use
+from lispfast.wire.addresses import OtherAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.lisp_sec import EidData
 from lispfast.wire.map_reply import MapReply
@@ -197,11 +198,52 @@ def test_an_answer_by_the_other_algorithms_is_asked_for_then():
     assert bench.ways(PEER)
 
 
+def test_on_too_asks_for_the_other_algorithms_with_protection():
+    """Who answers by them has LISP-SEC, and is not one that is silent to it."""
+    bench, resolver = asking(Use.ON)
+    bench.receive(resolver.reply(hmac_id=HmacId.SHA1_96, kdf_id=KdfId.HKDF_SHA1_128), SERVER)
+    bench.pass_time(1.2)
+    assert resolver.protected
+    assert resolver.last()[0].authentication.requested_hmac_id == 1
+
+
+def test_a_record_that_is_no_eid_prefix_is_refused_by_who_reads_records():
+    """LISP-SEC compares EID-prefixes; of what is none it has nothing to say."""
+    bench, resolver = asking()
+    odd = replace(record_from_mapping(TRUE), eid=OtherAddress(16389, bytes(6)), mask_len=48)
+    plain = replace(resolver.reply(), records=(odd,), authentication=None)
+    eid = lisp_sec.sign_prefixes(resolver.key(), KdfId.HKDF_SHA256, HmacId.SHA256_128, [EidPrefix.parse(PEER_PREFIX)])
+    ms_key = lisp_sec.derive(KdfId.HKDF_SHA256, resolver.key())
+    bench.receive(lisp_sec.sign_reply(ms_key, HmacId.SHA256_128, plain, eid), SERVER)
+    assert bench.dropped == {ControlReason.MALFORMED: 1}
+    assert not bench.ways(PEER)
+
+
 def test_the_keys_of_a_lookup_that_nobody_answers_are_forgotten():
     bench, _ = asking()
     bench.pass_time(30)
     assert len(bench.node.resolver) == 0
     assert len(bench.node.resolver.protection) == 0
+
+
+def test_nothing_is_left_of_lookups_that_are_over():
+    """Whom we ask for is up to what strangers let our hosts send to."""
+    bench, resolver = asking()
+    bench.receive(resolver.reply(), SERVER)
+    for n in range(50):
+        bench.punt(ip_address(f"10.0.0.{100 + n}"))
+    bench.pass_time(60)
+    protection = bench.node.resolver.protection
+    assert (len(bench.node.resolver), protection._wishes, protection._pending) == (0, {}, {})
+
+
+def test_a_flood_of_forgeries_under_a_known_nonce_writes_few_lines():
+    bench, resolver = asking()
+    forged = changed_locator(resolver.reply())
+    for _ in range(100):
+        bench.receive(forged, SERVER)
+    assert bench.dropped == {ControlReason.LISP_SEC_PKT_HMAC: 100}
+    assert bench.event_names().count("map-reply-refused") == 3
 
 
 def test_the_keys_of_many_moves_are_bounded():
@@ -305,6 +347,15 @@ def test_on_asks_without_where_no_etr_can_protect_its_answer():
     assert bench.ways(PEER)
     bench.punt(ip_address("10.0.0.91"))
     assert resolver.protected, "it says nothing of the Map-Resolver"
+
+
+def test_on_takes_a_mapping_that_some_of_its_etrs_could_not_have_protected():
+    """Section 6.7, the second rule: one of them did, and the E-bit is about the others."""
+    bench, resolver = asking(Use.ON)
+    bench.receive(resolver.reply(cant_sign=True), SERVER)
+    assert bench.ways(PEER)
+    assert bench.dropped == {}
+    assert "lisp-sec-downgraded" not in bench.event_names()
 
 
 def test_required_takes_the_negative_answer_instead():

@@ -11,13 +11,14 @@ One machine for each RLOC that the map-cache names:
     asking    missed    lost      packets come, the echo does not: the path is down
     asking    asked     echoing   both ask: the peer goes first
     echoing   asked     echoing   with another nonce
-    echoing   stopped   quiet     the peer no longer asks
+    echoing   echoed    quiet     both had asked: the path is up, and the peer no longer asks
+    echoing   stopped   quiet     the peer no longer asks: our own round comes when it was due
     echoing   over      quiet     it may have stopped asking without a packet that says so
     lost      round     asking    another try
     lost      echoed    quiet     an echo came late
     lost      asked     echoing
     any       moved     quiet     another path: nothing is known of it
-    quiet, asking, lost: stopped, quiet, echoing: echoed      nothing
+    quiet, asking, lost: stopped, quiet: echoed               nothing
 
 A packet asks and echoes in one field, so it cannot do both. `lost` RLOCs are left out of the verdicts, as those are
 that do not answer probes. `missed` is only what proves something: packets came long enough after the question, and
@@ -32,7 +33,7 @@ from enum import StrEnum
 from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.header_fields import NONCE_MASK
-from lispfast.control.jitter import around
+from lispfast.control.jitter import around, longer
 from lispfast.control.machine import consult
 from lispfast.control.map_cache import MapCache
 from lispfast.control.outbox import Outbox
@@ -82,6 +83,7 @@ class Do(StrEnum):
     ASK = "ask"
     ECHO = "echo"
     REST = "rest"
+    RESUME = "resume"
     LOSE = "lose"
     FIND = "find"
 
@@ -98,9 +100,9 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
     (State.ASKING, Fact.ASKED): (State.ECHOING, Do.ECHO),
     (State.ASKING, Fact.STOPPED): (State.ASKING, Do.NOTHING),
     (State.ECHOING, Fact.ASKED): (State.ECHOING, Do.ECHO),
-    (State.ECHOING, Fact.STOPPED): (State.QUIET, Do.REST),
-    (State.ECHOING, Fact.OVER): (State.QUIET, Do.REST),
-    (State.ECHOING, Fact.ECHOED): (State.ECHOING, Do.NOTHING),
+    (State.ECHOING, Fact.STOPPED): (State.QUIET, Do.RESUME),
+    (State.ECHOING, Fact.OVER): (State.QUIET, Do.RESUME),
+    (State.ECHOING, Fact.ECHOED): (State.QUIET, Do.REST),
     (State.LOST, Fact.ROUND): (State.ASKING, Do.ASK),
     (State.LOST, Fact.IDLE): (State.QUIET, Do.FIND),
     (State.LOST, Fact.ECHOED): (State.QUIET, Do.FIND),
@@ -112,7 +114,10 @@ TABLE: dict[tuple[State, Fact], tuple[State, Do]] = {
 
 @dataclass(slots=True)
 class Echo:
-    """The machine of one RLOC; `nonce` is ours that asks or asked last, `theirs` the one to echo, both of 24 bits."""
+    """The machine of one RLOC; `nonce` is ours that asks or asked last, `theirs` the one to echo, both of 24 bits.
+
+    `round_at` is when our own round is or was due.
+    """
 
     rloc: Address
     state: State = State.QUIET
@@ -120,6 +125,7 @@ class Echo:
     nonce: int | None = None
     theirs: int = 0
     asked_at: Seconds = Seconds(0)
+    round_at: Seconds = Seconds(0)
 
 
 class EchoNonce:
@@ -245,6 +251,9 @@ class EchoNonce:
                 self._timers.set(echo.rloc, Seconds(now + WAIT))
             case Do.ECHO:
                 self._timers.set(echo.rloc, Seconds(now + ECHO_TIME))
+            case Do.RESUME:  # not at once: the peer may have stopped at the same moment, and both would ask again
+                soon = Seconds(now + longer(WAIT, 1.0, self._nonces))
+                self._timers.set(echo.rloc, max(echo.round_at, soon))
             case Do.LOSE:
                 self._outbox.event("rloc-no-echo", "warning", rloc=str(echo.rloc))
                 self._rest(echo, now)
@@ -263,4 +272,5 @@ class EchoNonce:
         return nonce
 
     def _rest(self, echo: Echo, now: Seconds) -> None:
-        self._timers.set(echo.rloc, Seconds(now + around(INTERVAL, JITTER, self._nonces)))
+        echo.round_at = Seconds(now + around(INTERVAL, JITTER, self._nonces))
+        self._timers.set(echo.rloc, echo.round_at)

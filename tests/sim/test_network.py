@@ -147,6 +147,7 @@ def test_only_the_newest_frames_are_kept_where_that_is_wanted():
 
 
 def test_a_seed_from_outside_goes_before_the_tests(monkeypatch):
+    monkeypatch.delenv("LISPFAST_SEED", raising=False)
     assert Network(7).seed == 7
     monkeypatch.setenv("LISPFAST_SEED", "12")
     assert Network(7).seed == 12

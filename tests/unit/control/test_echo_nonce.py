@@ -195,6 +195,28 @@ def test_where_both_ask_we_echo_first_and_ask_later():
     until(bench, State.ASKING)
 
 
+def test_where_both_asked_an_echo_says_that_the_peer_asks_no_more():
+    bench = talking()
+    until(bench, State.ASKING)
+    ours = asking(bench)
+    hint(bench, nonce=0xABCDEF, echo=True)
+    hint(bench, nonce=ours)
+    assert bench.node.hints.echo_nonce.echo(PEER_RLOC).state is State.QUIET
+    assert said(bench) == {PEER_RLOC: "00000000"}
+
+
+def test_a_peer_that_asks_often_puts_off_our_own_round_by_no_more_than_its_own():
+    bench = talking()
+    start = bench.now
+    while not said(bench)[PEER_RLOC].startswith("a0"):
+        run(bench, 5)
+        if not said(bench)[PEER_RLOC].startswith("a0"):
+            hint(bench, nonce=0xABCDEF, echo=True)
+            run(bench, 1)
+            hint(bench)
+    assert bench.now - start <= ROUND + 2 * echo_nonce.WAIT + 6
+
+
 def test_nonces_to_different_rlocs_differ():
     bench = talking(PEER_RLOC, PEER_RLOC_2)
     for _ in range(400):

@@ -37,6 +37,8 @@ PACKET_MAX = {4: 576 - 28, 6: 1280 - 48}  # section 5: UDP payload of the larges
 REPLY_BURST = 4
 RLOC_INTERVAL = Seconds(0.1)
 RLOC_BURST = 32
+REFUSAL_INTERVAL = Seconds(10)  # of each reason: RFC 9303 section 6.5 wants a word in the log, and no flood of it
+REFUSAL_BURST = 3
 MAX_RECORDS = 16  # of one Map-Request that are answered; a sender may only send one
 
 
@@ -66,6 +68,7 @@ class Responder:
         self._position = Position()
         self._per_prefix = RateLimiter(REPLY_INTERVAL, REPLY_BURST)
         self._per_rloc = RateLimiter(RLOC_INTERVAL, RLOC_BURST)
+        self._refusals = RateLimiter(REFUSAL_INTERVAL, REFUSAL_BURST)
 
     def handle_position(self, position: Position) -> None:
         """We stand elsewhere now."""
@@ -89,7 +92,7 @@ class Responder:
         try:
             mandate = self._mandates.open(asked.authentication, asked.request.nonce) if self._mandates else None
         except UnwrapError as error:
-            self._outbox.drop(error.reason)
+            self._refuse(error.reason, asked, now)
             return ()
         records = asked.request.records[:MAX_RECORDS]
         if not records:
@@ -98,6 +101,12 @@ class Responder:
             self._outbox.drop(ControlReason.RATE_LIMITED)
         told = [self._answer(record, asked, destination, mandate, now) for record in records]
         return tuple(prefix for prefix in told if prefix is not None)
+
+    def _refuse(self, reason: ControlReason, asked: Asked, now: Seconds) -> None:
+        self._outbox.drop(reason)
+        if self._refusals.allow(reason, now):
+            fields = {"from": str(asked.sender), "reason": reason.value}
+            self._outbox.event("map-request-refused", "warning", **fields)
 
     def _answer(
         self, record: RequestRecord, asked: Asked, destination: Address, mandate: Mandate | None, now: Seconds

@@ -97,6 +97,9 @@ def test_one_of_the_ports_must_be_the_control_port(outbox):
     datagram = arrived(REQUEST.encode())
     assert Intake(outbox).read(replace(datagram, destination=replace(ETR, port=4341)), 0) is None
     assert counted(outbox) == {ControlReason.WRONG_PORT: 1}
+    answer = arrived(REQUEST.encode(), replace(ITR, port=4342), replace(ETR, port=50_000))
+    assert Intake(outbox).read(answer, 0) == REQUEST, "to where the question came from (RFC 9301 section 5)"
+    assert counted(outbox) == {ControlReason.WRONG_PORT: 1}
 
 
 def test_a_flood_from_made_up_sources_is_counted_whole_and_logged_in_part(outbox):

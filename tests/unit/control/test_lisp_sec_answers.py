@@ -295,6 +295,10 @@ def test_an_etr_drops_what_it_cannot_open(authentication, reason):
     bench = etr()
     assert asks_etr(bench, authentication) == []
     assert bench.dropped == {reason: 1}
+    assert bench.event_names().count("map-request-refused") == 1
+    for _ in range(20):
+        asks_etr(bench, authentication)
+    assert bench.event_names().count("map-request-refused") <= 3, "whoever sends such things fills no log"
 
 
 def test_an_etr_answers_without_what_came_without():

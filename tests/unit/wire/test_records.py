@@ -275,3 +275,10 @@ def test_a_path_that_comes_to_a_hop_twice_is_refused() -> None:
     record = EidRecord(V4, 32, Minutes(1), (bad, LocatorRecord(ExplicitPath(hops[:2]))))
     assert [len(locator.path) for locator in mapping_from_record(record).locators] == [2]
     assert refused_locators(record) == (bad,)
+
+
+def test_a_carried_locator_is_told_on_without_its_senders_bits() -> None:
+    """Who tells of it is not where it is local, and answers no probe (RFC 9301 section 5.4); all else stays."""
+    came = LocatorRecord(Json(b"{}"), 3, 50, 4, 60, local=True, probed=True, reachable=False, unused=0x8000)
+    (told,) = record_from_mapping(mapping_from_record(EidRecord(V4, 32, Minutes(1), (came,)))).locators
+    assert told == replace(came, local=False, probed=False)

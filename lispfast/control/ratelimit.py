@@ -50,6 +50,11 @@ class RateLimiter:
         self._refill(key, now).tokens -= 1
         return due
 
+    def cancel(self) -> None:
+        """Nobody comes for what was reserved of later: it is given back, whoever it was."""
+        for bucket in self._buckets.values():
+            bucket.tokens = max(0.0, bucket.tokens)
+
     def _refill(self, key: Hashable, now: Seconds) -> _Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:

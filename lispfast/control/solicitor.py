@@ -300,6 +300,7 @@ class Solicitor:
                 self._bound = Seconds(now + NOTIFY_BOUND) if self._targets else None
             case Do.PARK:
                 self._deferred = ExpiryQueue()
+                self._per_rloc.cancel()
             case Do.TELL:
                 self._told_at, self._repeats = now, 0
                 self._tell(now, self._published)

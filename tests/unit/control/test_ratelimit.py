@@ -62,3 +62,11 @@ def test_who_reserves_is_told_when_his_token_is_due_and_delays_those_behind_him(
     assert not limiter.allow("key", Seconds(5))
     assert limiter.ready_at("key", Seconds(5)) == 6
     assert limiter.reserve("other", Seconds(5)) == 5
+
+
+def test_what_was_reserved_and_is_not_wanted_any_more_delays_nobody():
+    limiter = RateLimiter(Seconds(2), burst=2)
+    for _ in range(100):
+        limiter.reserve("key", Seconds(0))
+    limiter.cancel()
+    assert [limiter.reserve("key", Seconds(0)) for _ in range(2)] == [2, 4]

@@ -5,7 +5,7 @@ import pytest
 from lispfast.control import solicitor
 from lispfast.control.solicitor import State
 
-from .mn_helpers import EID, ON_LTE, ON_WIFI, PEER, PEER_RLOC, PEER_RLOC_2, database, registered, settings
+from .mn_helpers import EID, NOWHERE, ON_LTE, ON_WIFI, PEER, PEER_RLOC, PEER_RLOC_2, database, registered, settings
 
 OURS = [EID + n for n in range(100, 200)]
 
@@ -60,3 +60,15 @@ def test_where_we_stood_is_remembered_of_the_last_moves_alone():
         bench.notify()
     assert bench.node.solicitor.state is State.TOLD
     assert len(bench.node.solicitor._told) == solicitor.MAX_TOLD
+
+
+def test_a_network_that_comes_and_goes_puts_the_telling_off_no_further():
+    bench = moved(PEER_RLOC)
+    for number in range(20):
+        bench.move(NOWHERE)
+        bench.move(ON_WIFI if number % 2 else ON_LTE)
+        for register in bench.registers()[-len(OURS) :]:
+            bench.notify(register)
+    bench.clear()
+    bench.pass_time(len(OURS) * solicitor.RLOC_INTERVAL + 5)
+    assert {eid for _, eid in told(bench)} == set(OURS)

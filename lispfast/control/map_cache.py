@@ -26,6 +26,7 @@ from lispfast.control.effects import Timeout
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.jitter import longer
 from lispfast.control.prefix_map import PrefixMap
+from lispfast.control.record_ttl import lifetime
 from lispfast.control.role import NonceSource
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.forwarding import Traffic
@@ -34,7 +35,6 @@ from lispfast.model.units import Minutes, Seconds
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
-TTL_LOCAL_DECISION = 0xFFFFFFFF  # RFC 9301 section 5.4: the receiver decides
 IN_USE = Seconds(60)  # RFC 9301 section 6.1: sent to in the last minute
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -42,8 +42,6 @@ IN_USE = Seconds(60)  # RFC 9301 section 6.1: sent to in the last minute
 MAX_ENTRIES = 10_000  # some 10 MB of Python objects
 CONVERSATION = Seconds(1)  # a packet so long after an entry was learned is not the one that asked for it
 CANDIDATES = 16  # that are looked at to find one which no less-specific in use covers
-TTL_IN_SECONDS = 1 << 31  # lispers.net sets this bit and means seconds; nobody means four thousand years
-TTL_MAX = Minutes(24 * 60)  # for the local decision, and against TTLs of years; VPP writes seconds into this field
 REFRESH_SHARE = 1 / 6  # of the lifetime is left for asking again: 10 s of a minute, enough for five tries
 REFRESH_MARGIN_MAX = Seconds(60)
 REFRESH_JITTER = 0.25  # of what is left, more of it: entries learned together are not asked for together
@@ -234,7 +232,7 @@ class MapCache:
         return entry is not None and entry.origin is Origin.STATIC
 
     def _put(self, mapping: Mapping, named: set[EidPrefix], now: Seconds) -> None:
-        expires = Seconds(now + _lifetime(mapping.ttl))
+        expires = Seconds(now + lifetime(mapping.ttl))
         for prefix, entry in self._entries.under(mapping.prefix):
             if prefix not in named and entry.expires is not None:
                 expires = min(expires, entry.expires)
@@ -313,13 +311,6 @@ class MapCache:
         if entry is None or entry.origin is not Origin.MAP_REPLY:
             return []
         return [cover for cover in self._entries.covers(prefix) if not self._static(cover)]
-
-
-def _lifetime(ttl: Minutes) -> Seconds:
-    """How long a record holds that does not withdraw its mapping."""
-    if ttl & TTL_IN_SECONDS and ttl != TTL_LOCAL_DECISION:
-        return Seconds(min(max(ttl - TTL_IN_SECONDS, 1), TTL_MAX * 60))
-    return Seconds(min(ttl, TTL_MAX) * 60)
 
 
 def _wider(prefix: EidPrefix, asked: EidPrefix) -> bool:

@@ -25,6 +25,7 @@ from enum import StrEnum
 
 from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.prefix_map import PrefixMap
+from lispfast.control.record_ttl import lifetime
 from lispfast.model.addresses import Address, EidPrefix, Endpoint
 from lispfast.model.mapping import Hop, Locator, Mapping, sort_locators
 from lispfast.model.settings import Key, Site
@@ -37,7 +38,6 @@ MAX_LOCATORS = 255  # section 5.4: the Locator Count has 8 bits
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
-MAX_TIMEOUT = Seconds(86400.0)  # with the T-bit the record TTL rules, and some senders put seconds into its minutes
 MAX_PER_SITE = 65536  # what one key-holder can make us remember: 1.3 kB each as measured, 85 MB
 MAX_REGISTERERS = 16  # of one EID-prefix with the merge bit; the one silent for longest gives way
 
@@ -197,7 +197,7 @@ class Registrations:
 
 def timeout_of(mapping: Mapping, use_ttl: bool) -> Seconds:
     """How long a registration stands: three minutes, or with the T-bit the record TTL, a day at most."""
-    return Seconds(min(mapping.ttl * 60.0, MAX_TIMEOUT)) if use_ttl else REGISTRATION_TIMEOUT
+    return lifetime(mapping.ttl) if use_ttl else REGISTRATION_TIMEOUT
 
 
 def _of(registerer: Registerer, entries: tuple[Entry, ...]) -> Entry | None:

@@ -220,6 +220,14 @@ def test_with_the_t_bit_the_record_ttl_rules(bench):
     assert bench.registered() == {}
 
 
+def test_with_the_t_bit_a_ttl_that_lispers_net_says_in_seconds_is_one_of_seconds(bench):
+    bench.register(register(5, record(HOME, RLOC, ttl=0x80000000 | 30), use_ttl=True))
+    bench.later(29)
+    assert HOME in bench.registered()
+    bench.later(2)
+    assert bench.registered() == {}
+
+
 def test_a_ttl_of_zero_withdraws(bench):
     bench.register(register(5, record(HOME, RLOC)))
     assert notify_of(bench.register(register(6, record(HOME, ttl=0)))).nonce == 6

@@ -27,7 +27,7 @@ def check_keys(draft: Draft) -> None:
 def _check_strength(draft: Draft, signing: Iterable[PlacedKey]) -> None:
     """A warning each would fill the list of problems of a large Map-Server: the first of a sort speaks for all."""
     for algorithm, (text, hint) in _WEAK.items():
-        weak = [placed for placed in signing if placed.key.algorithm is algorithm]
+        weak = [placed for placed in signing if placed.key.algorithm is algorithm and not _refused(placed)]
         if draft.profile is Profile.PUBLIC:
             for placed in weak:
                 draft.error(placed.type_span, f"key-type {_name(algorithm)} is refused {_FORBIDDEN}", hint)
@@ -38,6 +38,11 @@ def _check_strength(draft: Draft, signing: Iterable[PlacedKey]) -> None:
     if experimental:
         text = "key-type 3 is experimental: what RFC 9301 leaves open of it may differ on the other side"
         draft.report.warning(experimental[0].type_span, text, "hkdf-info and mac-length")
+
+
+def _refused(placed: PlacedKey) -> bool:
+    """A subscription without a security association does not count (RFC 9437 section 3), on any profile."""
+    return placed.section == "pubsub-key" and placed.key.algorithm is KeyType.NONE
 
 
 def _name(algorithm: KeyType) -> str:
@@ -66,6 +71,10 @@ def _check_use(draft: Draft) -> None:
         draft.error(draft.lisp_sec_span, "lisp-sec required without a key: nothing would be resolved", _SEC_KEY)
     elif lisp_sec.use is not Use.OFF and not key_span:
         draft.report.warning(draft.lisp_sec_span, f"lisp-sec without a key does not protect {asked}", _SEC_KEY)
+    for placed in draft.keys:
+        if _refused(placed):
+            text = "key-type none is no key of PubSub: anybody could publish (RFC 9437 section 3)"
+            draft.error(placed.type_span, text, _WEAK[KeyType.NONE][1])
     key_span = draft.attempted.get("pubsub-key")
     if key_span and not pubsub.subscribe:
         draft.report.warning(key_span, "pubsub-key does nothing without pubsub", "pubsub = on")

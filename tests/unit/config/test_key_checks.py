@@ -32,6 +32,13 @@ def test_a_written_public_profile_refuses_weak_keys(algorithm: str, name: str) -
     ]
 
 
+@pytest.mark.parametrize("profile", ["", "profile = public\n", "profile = private\n"])
+def test_pubsub_without_authentication_is_refused_on_every_profile(profile: str) -> None:
+    """Its Map-Notifies are believed unasked: RFC 9437 section 3 wants a security association."""
+    (found,) = said_after_node(profile + "pubsub = on\npubsub-key { key-type = none }")
+    assert "error: key-type none is no key of PubSub: anybody could publish (RFC 9437 section 3)" in found
+
+
 def test_every_sort_of_signing_key_is_looked_at() -> None:
     text = """profile = public pubsub = on
 pubsub-key { key-type = 1 key = k }

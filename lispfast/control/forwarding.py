@@ -18,7 +18,7 @@ from lispfast.model.forwarding import (
     Transaction,
     Verdict,
 )
-from lispfast.model.mapping import Locator
+from lispfast.model.mapping import Action, Locator
 from lispfast.model.settings import Settings
 from lispfast.model.units import Seconds
 
@@ -76,14 +76,20 @@ class ForwardingTable:
         if rloc in self._proxies:
             self.touch(prefix for prefix, standing in self._installed.items() if _names(standing, rloc))
 
+    def handle_cache(self, prefixes: Iterable[EidPrefix], now: Seconds) -> None:
+        """The map-cache's entries of these prefixes are others now; a packet asked for one that was learned."""
+        for prefix in prefixes:
+            self._touched[prefix] = None
+            entry = self._cache.get(prefix) if self._proxies else None
+            if entry is not None and entry.mapping.negative and entry.mapping.action is Action.NATIVELY_FORWARD:
+                self._note_outside(prefix, self._cache.idle(prefix, now), now)
+
     def handle_traffic(self, traffic: Traffic, now: Seconds) -> None:
         """Note how prefixes were used that stand in the table; the others are as they were."""
         self._uses.update((prefix, use) for prefix, use in traffic.prefixes.items() if prefix in self._installed)
         for prefix, use in traffic.prefixes.items() if self._proxies else ():
-            if use.idle is not None and self._is_outside(prefix):
-                used = Seconds(now - use.idle)
-                if used >= self._outside.get(prefix.version, (prefix, used))[1]:
-                    self._outside[prefix.version] = prefix, used
+            if self._is_outside(prefix):
+                self._note_outside(prefix, use.idle, now)
 
     def outside(self, version: int, now: Seconds) -> EidPrefix | None:
         """The prefix of a family whose packets last went to a proxy; None where none did in the last minute."""
@@ -150,6 +156,11 @@ class ForwardingTable:
             self._unnested[prefix] = found
         else:
             self._unnested.pop(prefix, None)
+
+    def _note_outside(self, prefix: EidPrefix, idle: Seconds | None, now: Seconds) -> None:
+        used = None if idle is None else Seconds(now - idle)
+        if used is not None and used >= self._outside.get(prefix.version, (prefix, used))[1]:
+            self._outside[prefix.version] = prefix, used
 
     def _is_outside(self, prefix: EidPrefix) -> bool:
         entry, standing = self._cache.get(prefix), self._installed.get(prefix)

@@ -237,7 +237,7 @@ class MobileNode:
     def changed(self, prefixes: list[EidPrefix] | tuple[EidPrefix, ...], now: Seconds) -> None:
         """The map-cache's entries of these prefixes are others now."""
         if prefixes:
-            self.table.touch(prefixes)
+            self.table.handle_cache(prefixes, now)
             self.table.touch(self.visited.handle_cache(prefixes, now))
             self.prober.handle_cache(now)
             self.hints.handle_cache(now)

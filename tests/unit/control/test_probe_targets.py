@@ -140,8 +140,15 @@ def test_what_a_proxy_etr_answers_is_neither_a_mapping_nor_a_reason_to_ask():
     assert bench.node.cache.get(NEGATIVE.prefix).mapping == NEGATIVE
 
 
+def test_the_packet_that_asked_is_use_enough_for_the_first_round():
+    bench = outside()
+    bench.pass_time(13)
+    assert probed(bench) == {PETR, PETR_2}
+
+
 def test_proxy_etrs_are_not_probed_while_nothing_leaves_lisp_so_that_an_idle_node_sleeps():
     bench = outside()
+    bench.pass_time(61)
     bench.know(PEER, PEER_RLOC)
     bench.clear()
     run(bench, 70, (PEER_RLOC,), prefix=host(PEER), records=authoritative(mapping("10.0.0.2/32", PEER_RLOC)))

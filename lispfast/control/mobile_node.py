@@ -65,11 +65,11 @@ class MobileNode:
         self.smr_responder = SmrResponder(self.cache, self.resolver, self.outbox)
         self.verifier = Verifier(self.cache, self.resolver, self.outbox)
         self.solicitor = Solicitor(settings.proxy_itrs, nonces, self.outbox)
-        targets = ProbeTargets(settings.proxy_etrs, self.cache, self.table, self.outlook)
+        self.visited = VisitedSites(settings.rloc_lookup, self.cache, self.resolver, self.outbox)
+        targets = ProbeTargets(settings.proxy_etrs, self.cache, self.table, self.visited.sites, self.outlook)
         self.prober = Prober(settings.probing, targets, nonces, self.outbox)
         self.path_mtus = PathMtus(self.outbox)
         self.hints = HeaderHints(settings, self.cache, (self.prober, self.resolver), nonces, self.outbox)
-        self.visited = VisitedSites(settings.rloc_lookup, self.cache, self.resolver, self.outbox)
         self.exchange = Exchange(self)
         self.started = Seconds(0)
         self._told: dict[EidPrefix, tuple[Locator, ...]] = {}

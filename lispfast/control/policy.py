@@ -115,9 +115,10 @@ def probed(locator: Locator, outlook: Outlook) -> tuple[Address, ...]:
 
     Of a path these are the hop in use and those left out before it, which may be back; those whose P-bit allows it (RFC
     8060 section 4.6). A hop with an L-bit is none of them: the RLOCs of its mapping are probed for that mapping's sake.
+    Nor is an RLOC inside of a visited site: probes go there plainly, packets do not.
     """
     if not locator.path:
-        return (locator.address,)
+        return () if _nests(locator, outlook) and _door(locator.address, outlook) else (locator.address,)
     return tuple(hop.address for hop in _tried(locator, outlook) if hop.probe and not hop.lookup)
 
 

@@ -7,7 +7,7 @@ proxies do not answer at all, so silence says something of one only that has ans
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from lispfast.control.forwarding import ForwardingTable
@@ -28,11 +28,20 @@ class Aim:
 
 
 class ProbeTargets:
-    """Holds no state: it reads the cache and the table. `outlook` is asked only of explicit locator paths."""
+    """Holds no state: it reads the cache, the table, and `sites`: the RLOCs that are EIDs.
+
+    `outlook` is asked only of these and of explicit locator paths.
+    """
 
     def __init__(
-        self, proxies: tuple[ProxyEtr, ...], cache: MapCache, table: ForwardingTable, outlook: Callable[[], Outlook]
+        self,
+        proxies: tuple[ProxyEtr, ...],
+        cache: MapCache,
+        table: ForwardingTable,
+        sites: Container[Address],
+        outlook: Callable[[], Outlook],
     ) -> None:
+        self._sites = sites
         self._proxies = tuple(proxy for proxy in proxies if proxy.priority != UNUSABLE_PRIORITY)
         self._cache = cache
         self._table = table
@@ -67,7 +76,9 @@ class ProbeTargets:
     def _decides(self, rloc: Address, prefix: EidPrefix) -> bool:
         entry = self._cache.get(prefix)
         locators = [one for one in entry.mapping.locators if one.usable and rloc in one.rlocs] if entry else []
-        return any(_plain(one, rloc) or rloc in probed(one, self._outlook()) for one in locators)
+        if rloc not in self._sites and any(_plain(one, rloc) for one in locators):
+            return True
+        return any(rloc in probed(one, self._outlook()) for one in locators)
 
     def _for_proxy(self, proxy: ProxyEtr, now: Seconds) -> EidPrefix | None:
         prefixes = (self._table.outside(version, now) for version in proxy.versions)

@@ -300,6 +300,15 @@ def test_a_router_on_the_way_to_the_hop_in_use_may_say_what_it_takes(alive):
     assert (way.address, way.mtu) == (alive[0], 1400)
 
 
+def test_an_rloc_inside_of_a_visited_site_is_not_probed_plainly_and_the_sites_own_is():
+    visitor, door = ip_address("172.20.1.9"), ip_address("203.0.113.80")
+    static = (mapping("10.0.0.2/32", visitor), mapping("172.20.0.0/16", door))
+    bench = Bench(settings(map_servers=(), rloc_lookup=True, probing=PROBING, static_map_cache=static), ON_WIFI)
+    to_peer(bench, 60, alive=(door,))
+    assert probed(bench) == {door}
+    assert "rloc-down" not in bench.event_names()
+
+
 # --- What is shown ----------------------------------------------------------------------------------------------------
 
 

@@ -8,14 +8,18 @@ import pytest
 
 from lispfast.control import request_pace
 from lispfast.control import subscriber as module
+from lispfast.control.auth import sign
 from lispfast.control.mobility import Position
 from lispfast.control.outbox import Outbox
 from lispfast.control.subscriber import PATIENCE, PAUSE, RENEWALS, Subscriber, identity_of
 from lispfast.model.addresses import EidPrefix
 from lispfast.model.mapping import Action, Mapping
+from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import PubSub
 from lispfast.model.units import Minutes, Nonce, Seconds
 from lispfast.wire.identity import XtrIdentity
+from lispfast.wire.map_notify import MapNotify
+from lispfast.wire.records import record_from_mapping
 
 from .test_subscriber_machine import KEY, SETTINGS, SubscriberMachine, at
 
@@ -139,3 +143,68 @@ def test_without_a_network_nothing_is_renewed_and_nothing_is_sent():
     assert machine.subscriber.take_renewals(machine.now) == []
     machine.subscriber.close(machine.now)
     assert machine.outbox.take_effects() == []
+
+
+def subscribed_to(prefix: EidPrefix) -> tuple[SubscriberMachine, int]:
+    machine = SubscriberMachine()
+    machine.start()
+    nonce, _ = machine.subscriber.subscription(prefix, 1, 3, machine.now)
+    assert machine.notify(prefix, nonce, asked=prefix)[0]
+    return machine, nonce
+
+
+def told(machine: SubscriberMachine, nonce: int, *prefixes: EidPrefix) -> bytes:
+    records = tuple(record_from_mapping(Mapping(prefix, (), Minutes(10))) for prefix in prefixes)
+    return sign(MapNotify(Nonce(nonce), records, identity=machine.subscriber.identity), KEY)
+
+
+def test_a_map_notify_does_not_answer_a_question_that_did_not_subscribe():
+    """Its nonce was a random one, and only a Map-Reply is due to it."""
+    machine = SubscriberMachine()
+    machine.start()
+    published, acknowledged, dropped = machine.notify(EID, 77, asked=EID)
+    assert (published, acknowledged, dropped) == (None, [], [ControlReason.NOT_SUBSCRIBED])
+
+
+def test_an_answer_with_a_record_beside_the_question_is_none():
+    machine = SubscriberMachine()
+    machine.start()
+    nonce, _ = machine.subscriber.subscription(EID, 1, 3, machine.now)
+    payload = told(machine, nonce, EID, EidPrefix.parse("10.2.0.0/16"))
+    assert machine.receive(payload, EID) == (None, [], [ControlReason.NOT_SUBSCRIBED])
+    assert len(machine.subscriber) == 0
+
+
+def test_a_refusal_of_a_more_specific_does_not_end_the_subscription():
+    machine, nonce = subscribed_to(EID)
+    published, acknowledged, _ = machine.notify(
+        EidPrefix.parse("10.1.1.0/24"), nonce + 1, ttl=0, action=Action.DROP_AUTH_FAILURE
+    )
+    assert (published.asked, published.lost, len(acknowledged)) == (EID, False, 1)
+    assert machine.subscriber.subscribed(EID)
+
+
+def test_who_repeats_a_publication_gets_few_acknowledgements_and_few_lines_of_old_ones():
+    machine, nonce = subscribed_to(EID)
+    machine.subscriber._outbox.take_events()
+    old, new = told(machine, nonce + 1, EID), told(machine, nonce + 2, EID)
+    for payload in (old, new):
+        assert machine.receive(payload)[0]
+    answers = [machine.receive(new)[1] for _ in range(50)]
+    assert sum(map(len, answers)) == module.REPEAT_BURST
+    assert machine.outbox.drops()[ControlReason.RATE_LIMITED] == 50 - module.REPEAT_BURST
+    for _ in range(50):
+        assert machine.receive(old) == (None, [], [ControlReason.NOTIFY_OLD])
+    lines = [event.name for event in machine.outbox.take_events()]
+    assert lines.count("publication-old") == module.LOG_BURST
+
+
+def test_what_is_remembered_of_questions_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MEMORY", 5)
+    some = subscriber()
+    for n in range(50):
+        asked = EidPrefix.parse(f"10.{n}.0.0/16")
+        nonce, _ = some.subscription(asked, 1, 3, NOW)
+        some.subscription(asked, 3, 3, NOW)
+        some.handle_reply(asked, nonce, (Mapping(asked, (), Minutes(15), Action.DROP_POLICY_DENIED),), NOW)
+    assert [len(memory) for memory in (some._asked, some._plain, some._refused)] == [5, 5, 5]

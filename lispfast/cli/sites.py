@@ -13,7 +13,8 @@ HEADER = ("Registered", "Uptime", "Expires", "By", "Locators")
 def render(view: dict[str, Any]) -> str:
     """A line for each site, its registrations under it; static registrations last."""
     static = [
-        f"{mapping['eid_prefix']}, static: {_locators(mapping['locators'])}\n" for mapping in view.get("static", [])
+        f"{mapping['eid_prefix']}, static: {' '.join(_locators(mapping['locators']))}\n"
+        for mapping in view.get("static", [])
     ]
     return "".join([_site(site) for site in view["sites"]] + static) or "no lisp-site is configured\n"
 
@@ -34,5 +35,5 @@ def _site(site: dict[str, Any]) -> str:
     return ", ".join([site["eid_prefix"], site["state"], *extras]) + "\n" + table(HEADER, rows, "  ") + lines
 
 
-def _locators(locators: list[dict[str, Any]]) -> str:
-    return " ".join(f"{locator['address']}({locator['priority']}/{locator['weight']})" for locator in locators)
+def _locators(locators: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(f"{locator['address']}({locator['priority']}/{locator['weight']})" for locator in locators)

@@ -78,9 +78,9 @@ def _map_server(view: dict[str, Any]) -> str:
 
 def _data_plane(plane: dict[str, Any]) -> str:
     return (
-        f"Data plane: {plane['backend']}, workers {plane['workers']}; "
-        f"out {plane['packets_out']} packets, {plane['bytes_out']} bytes; "
-        f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes; waited for a mapping: {plane['staged']}\n"
+        f"Data plane: {plane['backend']}, workers {plane['workers']}; waited for a mapping: {plane['staged']}\n"
+        f"  Out {plane['packets_out']} packets, {plane['bytes_out']} bytes; "
+        f"in {plane['packets_in']} packets, {plane['bytes_in']} bytes\n"
         + _features(plane.get("features", {}))
         + _drops("Packets dropped", plane["drops"])
     )

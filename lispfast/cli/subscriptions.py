@@ -6,7 +6,7 @@ from typing import Any
 
 from lispfast.cli.tables import duration, table
 
-HEADER = ("EID-prefix", "xTR-ID", "ITR-RLOCs", "Uptime", "Expires", "State")
+HEADER = ("EID-prefix", "ITR-RLOCs", "Uptime", "Expires", "State", "xTR-ID")
 
 
 def render(view: dict[str, Any]) -> str:
@@ -16,11 +16,11 @@ def render(view: dict[str, Any]) -> str:
     rows = [
         (
             one["eid_prefix"],
-            one["xtr_id"],
-            " ".join(one["itr_rlocs"]),
+            tuple(one["itr_rlocs"]),
             duration(one["uptime"]),
             duration(one["expires"]),
             one["state"],
+            one["xtr_id"],
         )
         for one in view["subscriptions"]
     ]

@@ -22,5 +22,14 @@ def test_columns_are_as_wide_as_they_need_and_nothing_trails() -> None:
     )  # fmt: skip
 
 
+def test_a_row_has_a_line_for_each_value_of_a_tuple() -> None:
+    assert table(("A", "B", "C"), [("x", ("one", "two"), "last"), ("y", (), None)]) == (
+        "A  B    C\n"
+        "x  one  last\n"
+        "   two\n"
+        "y  -    -\n"
+    )  # fmt: skip
+
+
 def test_without_rows_there_is_no_header_either() -> None:
     assert table(("A",), []) == ""

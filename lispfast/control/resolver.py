@@ -9,7 +9,7 @@ of its nonces comes or its tries are used up:
     waiting   moved       waiting
     waiting   answered    done                              an earlier try was answered late
     asked     unanswered  waiting   prefer the next Map-Resolver
-    asked     exhausted   done      tell that nobody answered
+    asked     exhausted   done      tell that nobody answered; ask once more where an SMR wants it
     asked     moved       waiting   the reply goes to where we were: ask again
     asked     stranded    parked
     asked     answered    done
@@ -284,7 +284,7 @@ class Resolver:
             self._step(lookup, Fact.EXHAUSTED if exhausted else Fact.UNANSWERED, now)
             if exhausted and lookup.purpose is Purpose.MISS:
                 failed.append(Unanswered(asked, max(Seconds(now + HOLD), self._pace.not_before(asked))))
-            if covered and lookup.again:
+            if (covered or exhausted) and lookup.again:  # an SMR came after the last try: its sender is back
                 self._ask_again(lookup, now)
         return failed
 

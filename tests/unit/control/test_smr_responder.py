@@ -173,6 +173,21 @@ def test_an_smr_that_crosses_its_question_is_followed_again_because_the_answer_m
     assert len(bench.questions()) == 2
 
 
+def test_an_smr_that_comes_after_the_last_try_of_a_question_is_followed_when_that_is_given_up():
+    """The question was a probe's or a refresh's, and its answers went to where the peer no longer is."""
+    bench = talking()
+    bench.pass_time(1)
+    bench.node.resolver.refresh(mapping("10.0.0.2/32", PEER_RLOC).prefix, bench.now)
+    bench.take()
+    while len(bench.questions()) < 3:
+        bench.pass_time(0.1)
+    bench.solicit(host(PEER), host(EID))
+    bench.pass_time(1.2)
+    assert [question.smr_invoked for question in bench.questions()] == [False, False, False, True]
+    bench.reply(mapping("10.0.0.2/32", PEER_RLOC_2))
+    assert bench.ways(PEER) == [(WIFI, PEER_RLOC_2)]
+
+
 def test_one_smr_that_comes_at_several_of_our_rlocs_is_followed_once():
     bench = talking()
     bench.pass_time(1)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from lispfast.config.checks import check
 from lispfast.config.draft import Draft, OwnPrefix, Placed
 from lispfast.config.grammar import Section
+from lispfast.config.idle_keys import check_idle_keys
 from lispfast.config.keys import read_ring, read_shared
 from lispfast.config.locators import foreign_locators, own_locators, read_path
 from lispfast.config.problems import Report, did_you_mean, quote
@@ -17,6 +18,7 @@ from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import UNUSABLE_PRIORITY, Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
+    Admitted,
     DatabaseMapping,
     Forwarding,
     Hints,
@@ -68,6 +70,8 @@ def build(tree: Section, report: Report) -> Settings | None:
             _BUILDERS[option.name](reader, draft)
         top.sound = top.sound and reader.sound
     mode = check(draft)
+    if not draft.mode_in_error:
+        check_idle_keys(top, draft, draft.mode or Mode.MN)
     return _assemble(settings, mode, draft) if mode is not None and top.sound else None
 
 
@@ -120,7 +124,7 @@ def _general(top: Reader, draft: Draft) -> Settings:
     retries = top.number("map-request-retries")
     routes = top.choice("tunnel-routes")
     native, lookup, size = top.flag("native-forward"), top.flag("rloc-lookup"), top.number("map-cache-size")
-    if native:
+    if native and draft.mode is not Mode.MS:
         text = "native-forward sends packets with an EID as their source: the access network must route it"
         top.report.warning(top.value_span("native-forward"), text, "off, or a proxy-etr")
     profile = top.choice("profile")
@@ -163,6 +167,13 @@ def _protection(top: Reader, draft: Draft) -> None:
     limit = top.number("pubsub-limit")
     draft.pubsub_span = top.value_span("pubsub")
     draft.pubsub = PubSub(bool(subscribe), keys or (), PubSub().limit if limit is None else limit)
+
+
+def _subscriber(reader: Reader, draft: Draft) -> None:
+    xtr_id, prefix = reader.digits("xtr-id"), reader.prefix()
+    if xtr_id is not None and (prefix is not None or not reader.attempted("eid-prefix")):
+        admitted = (*draft.pubsub.admitted, Admitted(xtr_id, prefix))
+        draft.pubsub = replace(draft.pubsub, admitted=admitted)
 
 
 def _forwarding(top: Reader, usual: Forwarding) -> Forwarding:
@@ -281,5 +292,6 @@ _BUILDERS: dict[str, Callable[[Reader, Draft], None]] = {
     "database-mapping": _database_mapping,
     "static-map-cache": _static_map_cache,
     "lisp-site": _site,
+    "pubsub-subscriber": _subscriber,
     "ms-static-registered-site": _static_registration,
 }

@@ -50,7 +50,7 @@ def _check_node(draft: Draft, mode: Mode) -> None:
         draft.error(first, "no map-server: nobody would learn where this node is", "map-server { ... }")
     if not draft.has_map_resolver:
         draft.report.warning(first, "no map-resolver: only static-map-cache entries are reached")
-    for name in _SERVER_SECTIONS:
+    for name in (*_SERVER_SECTIONS, "pubsub-subscriber"):
         if name in draft.attempted:
             text = f"{name} does nothing in {'a mobile node' if mode is Mode.MN else 'an xTR'}"
             draft.report.warning(draft.attempted[name], text, "operating-mode = MS")

@@ -10,6 +10,7 @@ from lispfast.model.encapsulation import Encapsulation
 from lispfast.model.mapping import Hop, Locator, Mapping
 from lispfast.model.settings import (
     AddressLocator,
+    Admitted,
     DatabaseMapping,
     Forwarding,
     InterfaceLocator,
@@ -41,6 +42,7 @@ def render(settings: Settings) -> str:
         *(_map_server(server) for server in settings.map_servers),
         *(_section("lisp-sec-key", _shared(key)) for key in settings.lisp_sec.keys),
         *(_section("pubsub-key", _key(key)) for key in settings.pubsub.keys),
+        *(_section("pubsub-subscriber", _admitted(one)) for one in settings.pubsub.admitted),
         *paths.sections(),
         *(_database_mapping(mapping, paths) for mapping in settings.database),
         *(_proxy_etr(proxy) for proxy in settings.proxy_etrs),
@@ -176,6 +178,10 @@ def _mapping(name: str, mapping: Mapping, paths: _Paths, *, with_ttl: bool) -> s
 def _proxy_etr(proxy: ProxyEtr) -> str:
     pairs = (("address", proxy.address), ("priority", proxy.priority), ("weight", proxy.weight))
     return _section(_PROXY_SECTIONS[proxy.versions], (*pairs, *_form(proxy.encapsulation)))
+
+
+def _admitted(one: Admitted) -> Pairs:
+    return (("xtr-id", one.xtr_id.hex()), *(_prefix(one.prefix) if one.prefix else ()))
 
 
 def _prefix(prefix: EidPrefix) -> Pairs:

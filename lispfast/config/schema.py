@@ -149,6 +149,7 @@ SCHEMA: dict[str, tuple[Option, ...]] = {
         row("pubsub", Kind.FLAG, "Subscribe to mappings in use; MS: let others.", OURS, _MN.pubsub.subscribe),
         section("pubsub-key", "A key that subscriptions are signed with.", OURS),
         number("pubsub-limit", "MS: subscriptions of one xTR-ID.", OURS, _MN.pubsub.limit, 1, MAX_SUBSCRIPTIONS),
+        section("pubsub-subscriber", "MS: who may subscribe to what; everybody with the key without one.", OURS),
         section("explicit-locator-path", "RLOCs that packets pass one after the other.", "0.5.0"),
         fixed(row("state-dir", Kind.PATH, "Where the daemon keeps what must survive a restart.", OURS)),
         fixed(row("control-socket", Kind.PATH, "The unix socket that lispctl talks to.", OURS)),
@@ -198,6 +199,11 @@ SCHEMA: dict[str, tuple[Option, ...]] = {
     "other-key": _KEY_ROWS,
     "lisp-sec-key": (replace(_KEY, required=True, doc="The password shared with them."), _KEY_ID),
     "pubsub-key": _KEY_ROWS,
+    "pubsub-subscriber": (
+        replace(digits("xtr-id", "The subscriber's xTR-ID.", OURS, XTR_ID_DIGITS), required=True),
+        replace(_PREFIX, required=False, first=OURS, doc="Where it may subscribe; anywhere without it."),
+        replace(_IID, first=OURS),
+    ),
     "database-mapping": (
         _PREFIX,
         _IID,

@@ -152,7 +152,9 @@ class MapResolver:
             case Reply(mappings):
                 if question.wish and self._per_destination.ready_at(question.itr.address, now) > now:
                     return self._outbox.drop(ControlReason.RATE_LIMITED)
-                if question.wish is None or not self._publisher.subscribe(question.wish, mappings, now):
+                if question.wish:
+                    mappings = self._publisher.subscribe(question.wish, mappings, now)
+                if mappings:
                     return self._reply(mappings, question, now)
                 self._per_destination.allow(question.itr.address, now)
                 return None

@@ -6,6 +6,7 @@ A Map-Request that subscribes is one with xTR-ID and N-bit. What becomes of it, 
     PubSub is off here, or no key is shared            a Map-Reply, as without the N-bit
     an ETR answers for the EID itself (section 3)      it is forwarded, as without the N-bit
     its nonce does not exceed the last one             dropped, told once in a while: SUBSCRIPTION_OLD
+    its xTR-ID may not subscribe to that EID-prefix    a Negative Map-Reply, Drop/Policy-Denied: SUBSCRIPTION_DENIED
     there is no room, or no nonce left to count with   a Map-Reply
     any other                                          a Map-Notify with its nonce, which waits for its acknowledgement
 
@@ -36,6 +37,7 @@ from collections import OrderedDict
 from dataclasses import replace
 from enum import StrEnum
 
+from lispfast.control.admission import Admission, refusal
 from lispfast.control.auth import verifying
 from lispfast.control.effects import Datagram, Send, Timeout
 from lispfast.control.expiry import ExpiryQueue
@@ -51,7 +53,7 @@ from lispfast.model.addresses import CONTROL_PORT, Address, EidPrefix, Endpoint
 from lispfast.model.mapping import Action, Mapping
 from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import PubSub
-from lispfast.model.units import Minutes, Nonce, Seconds
+from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.map_notify import MapNotifyAck
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import NOTIFICATION_BIT, MapRequest, RequestRecord
@@ -134,6 +136,7 @@ class Publisher:
     def __init__(self, settings: PubSub, system: MappingSystem, outbox: Outbox) -> None:
         self.enabled = settings.subscribe and bool(settings.keys)
         self.subscriptions = Subscriptions(settings.limit)
+        self._admission = Admission(settings.admitted)
         self._keys = settings.keys
         self._system = system
         self._outbox = outbox
@@ -171,8 +174,10 @@ class Publisher:
         rlocs = itrs[:MAX_RLOCS]
         return Wish(request.identity, asked, rlocs, port, source, local, request.nonce, self._keys[0])
 
-    def subscribe(self, asked: Wish, told: tuple[Mapping, ...], now: Seconds) -> bool:
-        """Whether a Map-Request that subscribes needs no other answer; `told` is the answer to it.
+    def subscribe(self, asked: Wish, told: tuple[Mapping, ...], now: Seconds) -> tuple[Mapping, ...]:
+        """What a Map-Reply has to say to a Map-Request that subscribes, nothing where none is needed.
+
+        `told` is the answer to it as RFC 9301 has it, and that remains where it does not come to a subscription.
 
         The subscription is to the EID-prefix that was asked for, or to that of the answer where it is wider.
         """
@@ -180,12 +185,16 @@ class Publisher:
         wish = asked if asked.prefix.covers(best) else replace(asked, prefix=best)
         if wish.nonce <= self.subscriptions.last_nonce(wish.name):
             self._old(wish, now)
-            return True
-        if wish.nonce >= NONCE_LIMIT or not self.subscriptions.has_room(wish.name):
-            self._outbox.drop(ControlReason.TABLE_FULL)
-            return False
+            return ()
+        if not self._admission.admits(wish.identity, wish.prefix):
+            self._outbox.drop(ControlReason.SUBSCRIPTION_DENIED)
+            return (refusal(asked.prefix, Action.DROP_POLICY_DENIED),)
+        full = ControlReason.TABLE_FULL if wish.nonce >= NONCE_LIMIT else self.subscriptions.full(wish.name)
+        if full is not None:
+            self._outbox.drop(full)
+            return told
         self._step(wish.name, Fact.WANTED, now, wish, told)
-        return True
+        return ()
 
     def handle_end(self, request: MapRequest, datagram: Datagram, port: int, now: Seconds) -> bool:
         """A Map-Request with no ITR-RLOC but AFI 0 came; whether it ends a subscription (section 5)."""
@@ -207,7 +216,7 @@ class Publisher:
             return self._outbox.drop(ControlReason.RATE_LIMITED)
         if known is not None and wish.source not in (*known.wish.rlocs, known.wish.source):
             self._outbox.drop(ControlReason.SENDER_UNEXPECTED)
-            denied = Mapping(wish.prefix, (), Minutes(0), Action.DROP_POLICY_DENIED)
+            denied = refusal(wish.prefix, Action.DROP_POLICY_DENIED)
             reply = MapReply(nonce=wish.nonce, records=(record_from_mapping(denied),))
             return self._send(reply.encode(), wish, wish.source, wish.port)
         self._end(wish.name, wish.nonce)
@@ -329,8 +338,9 @@ class Publisher:
     def _subscribe(self, notice: Notice, now: Seconds) -> None:
         """Its xTR has acknowledged; others of it may have been faster and have taken the room."""
         wish, name = notice.wish, notice.wish.name
-        if not self.subscriptions.has_room(name):
-            self._outbox.drop(ControlReason.TABLE_FULL)
+        full = self.subscriptions.full(name)
+        if full is not None:
+            self._outbox.drop(full)
             return self._send(removal(wish, wish.nonce), wish, wish.rlocs[0], CONTROL_PORT)
         subscription = self.subscriptions.put(wish, now)
         subscription.dirty |= notice.missed

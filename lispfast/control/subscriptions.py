@@ -5,7 +5,7 @@ with us. Until then it is only wanted, beside the one that it is to replace: a M
 and would else let anybody point the publications of another xTR elsewhere, or run its nonce up to the end.
 
     bound                                       what gives way
-    of one xTR-ID, of all: confirmed            the newcomer, who gets a Map-Reply
+    of one xTR-ID, of one EID-prefix, of all    the newcomer, who gets a Map-Reply
     wanted                                      the oldest
     nonces of subscriptions that ended          the oldest
 """
@@ -20,6 +20,7 @@ from lispfast.control.expiry import ExpiryQueue
 from lispfast.control.prefix_map import PrefixMap
 from lispfast.model.addresses import Address, EidPrefix
 from lispfast.model.mapping import Mapping
+from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key
 from lispfast.model.units import Nonce, Seconds
 from lispfast.wire.identity import XtrIdentity
@@ -27,6 +28,7 @@ from lispfast.wire.identity import XtrIdentity
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
 MAX_TOTAL = 65536  # of all xTRs; a few kB each
+MAX_OF_EID = 16384  # of one EID-prefix: half a minute of publications at the pace of publisher
 MAX_WANTED = 1024  # not confirmed yet: anybody can ask
 MAX_NONCES = 65536  # of subscriptions that ended: what was asked before must not be asked again by somebody else
 MAX_RLOCS = 8  # that a Map-Notify is tried at
@@ -117,9 +119,15 @@ class Subscriptions:
             raise KeyError(name)
         return at
 
-    def has_room(self, name: Name) -> bool:
-        """Whether there may be a subscription of that name as well."""
-        return self.get(name) is not None or (self._count[name[0]] < self._limit and len(self) < MAX_TOTAL)
+    def full(self, name: Name) -> ControlReason | None:
+        """Which bound a subscription of that name exceeds."""
+        if self.get(name) is not None:
+            return None
+        if self._count[name[0]] >= self._limit:
+            return ControlReason.SUBSCRIPTIONS_OF_XTR
+        if len(self._by_prefix.get(name[1]) or ()) >= MAX_OF_EID:
+            return ControlReason.SUBSCRIPTIONS_OF_EID
+        return ControlReason.TABLE_FULL if len(self) >= MAX_TOTAL else None
 
     def last_nonce(self, name: Name) -> int:
         """What the nonce of a Map-Request must exceed: 0 where nothing is known."""

@@ -69,6 +69,9 @@ class ControlReason(StrEnum):
     SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours
     VERSION_OLD = "version-old"  # a Map-Register with an older Map-Version than the one registered (RFC 9302 section 5)
     TABLE_FULL = "table-full"  # a bounded table has no room for what is new
+    SUBSCRIPTIONS_OF_XTR = "subscriptions-of-xtr"  # one xTR-ID has as many subscriptions as it may have
+    SUBSCRIPTIONS_OF_EID = "subscriptions-of-eid"  # one EID-prefix has as many subscribers as it may have
+    SUBSCRIPTION_DENIED = "subscription-denied"  # an xTR-ID that may not subscribe to this EID-prefix
     # LISP-SEC (RFC 9303).
     LISP_SEC_KEY_UNKNOWN = "lisp-sec-key-unknown"  # a one-time key under a Key ID that we have no secret for
     LISP_SEC_UNWRAP = "lisp-sec-unwrap"  # a one-time key that none of the secrets opens

@@ -176,15 +176,25 @@ class LispSec:
 
 
 @dataclass(frozen=True, slots=True)
+class Admitted:
+    """An xTR-ID, 16 bytes, that may subscribe to this EID-prefix and what lies in it; None for every EID-prefix."""
+
+    xtr_id: bytes
+    prefix: EidPrefix | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PubSub:
     """PubSub (RFC 9437): `subscribe` to mappings in use; `keys` are shared with the Map-Server, the first signs.
 
-    On a Map-Server `subscribe` says whether subscriptions are accepted, and `limit` how many of one xTR-ID.
+    On a Map-Server `subscribe` says whether subscriptions are accepted, and `limit` how many of one xTR-ID; `admitted`
+    whose, where it is not empty.
     """
 
     subscribe: bool = False
     keys: tuple[Key, ...] = ()
     limit: int = 1000
+    admitted: tuple[Admitted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

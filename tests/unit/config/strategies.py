@@ -25,6 +25,7 @@ from lispfast.model.mapping import Hop, Locator, Mapping
 from lispfast.model.settings import (
     DEFAULT_TTL,
     AddressLocator,
+    Admitted,
     DatabaseMapping,
     Forwarding,
     Hints,
@@ -176,7 +177,14 @@ _lisp_secs = st.just(LispSec()) | st.builds(
         unique_by=lambda key: key.key_id,
     ).map(tuple),
 )
-_pubsubs = st.just(PubSub()) | st.builds(PubSub, st.just(True), _rings.map(tuple), st.integers(1, MAX_SUBSCRIPTIONS))
+_admitted = st.builds(Admitted, st.binary(min_size=16, max_size=16), st.none() | _eids | _site_prefixes)
+_pubsubs = st.just(PubSub()) | st.builds(
+    PubSub,
+    st.just(True),
+    _rings.filter(lambda ring: all(key.algorithm is not KeyType.NONE for key in ring)).map(tuple),
+    st.integers(1, MAX_SUBSCRIPTIONS),
+    st.lists(_admitted, max_size=2).map(tuple),
+)
 _profiles = st.just((Profile.PUBLIC, Hints())) | st.tuples(
     st.just(Profile.PRIVATE), st.builds(Hints, st.booleans(), st.booleans(), st.booleans())
 )

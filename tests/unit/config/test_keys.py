@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from lispfast.model.settings import Hkdf, Key, KeyType, LispSec, PubSub, Use
+from lispfast.model.addresses import EidPrefix
+from lispfast.model.settings import Admitted, Hkdf, Key, KeyType, LispSec, PubSub, Use
 
-from .samples import NODE, RESOLVER, said, said_after_node, settings
+from .samples import NODE, RESOLVER, SITE, said, said_after_node, settings
 
 SERVER = "map-server { address = 192.0.2.1 key-type = 2 key = k"
 MAPPING = "database-mapping { eid-prefix = 203.0.113.7/32 interface = wlan0 }\n"
@@ -103,3 +104,17 @@ def test_one_problem_with_its_place(text: str, problem: str) -> None:
 def test_a_key_in_error_is_named_once() -> None:
     found = said(NODE + 'lisp-sec = on lisp-sec-key { key = "" }')
     assert found == ["4:36: error: the key is empty"]
+
+
+def test_who_may_subscribe_to_what():
+    found = settings(
+        "operating-mode = MS\n" + SITE + "pubsub = on pubsub-key { key-type = 2 key = c }\n"
+        f"pubsub-subscriber {{ xtr-id = {'0' * 31}1 }}\n"
+        f"pubsub-subscriber {{ xtr-id = {'0' * 31}2 eid-prefix = 10.0.0.0/8 iid = 7 }}"
+    )
+    first, second = (number.to_bytes(16, "big") for number in (1, 2))
+    assert found.pubsub.admitted == (Admitted(first), Admitted(second, EidPrefix.parse("10.0.0.0/8", 7)))
+
+
+def test_a_subscriber_without_an_xtr_id_is_an_error():
+    assert any("xtr-id" in line for line in said(NODE + "pubsub-subscriber { eid-prefix = 10.0.0.0/8 }"))

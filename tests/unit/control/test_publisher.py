@@ -20,7 +20,7 @@ from lispfast.control.subscriptions import Wish
 from lispfast.model.addresses import EidPrefix, Endpoint
 from lispfast.model.mapping import Action, Locator, Mapping
 from lispfast.model.reasons import ControlReason
-from lispfast.model.settings import Key, KeyType, PubSub, Site
+from lispfast.model.settings import Admitted, Key, KeyType, PubSub, Site
 from lispfast.model.units import Minutes, Nonce, Seconds
 from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
@@ -34,11 +34,11 @@ RLOC, SECOND, SIXTH = (ip_address(text) for text in ("198.51.100.1", "198.51.100
 
 
 class Bench:
-    def __init__(self, limit: int = 100) -> None:
+    def __init__(self, limit: int = 100, admitted: tuple[Admitted, ...] = ()) -> None:
         self.now = Seconds(0)
         self.outbox, self.registrations = Outbox(), Registrations()
         self.system = MappingSystem(SiteTable([SITE]), self.registrations, ())
-        self.publisher = Publisher(PubSub(True, (KEY,), limit), self.system, self.outbox)
+        self.publisher = Publisher(PubSub(True, (KEY,), limit, admitted), self.system, self.outbox)
 
     def register(self, text: str = str(EID), rloc: str = "203.0.113.1") -> list:
         mapping = Mapping(EidPrefix.parse(text), (Locator(ip_address(rloc)),), Minutes(10))
@@ -48,7 +48,11 @@ class Bench:
 
     def ask(self, nonce=10, xtr=1, asked=EID, rlocs=(RLOC,), port=4342, site=0) -> bool:
         wish = Wish(XtrIdentity(xtr, site), asked, rlocs, port, rlocs[0], SERVER.address, Nonce(nonce), KEY)
-        return self.publisher.subscribe(wish, self.system.answer(asked, lambda mappings: True).mappings, self.now)
+        return not self.answer(wish)
+
+    def answer(self, wish: Wish) -> tuple[Mapping, ...]:
+        known = self.system.answer(wish.prefix, lambda mappings: True).mappings
+        return self.publisher.subscribe(wish, known, self.now)
 
     def acknowledge(self, send) -> None:
         message = MapNotify.decode(send.payload)
@@ -114,7 +118,7 @@ def test_over_the_limit_of_an_xtr_it_is_answered_without(bench):
     for n in range(2):
         bench.subscribe(asked=bench_prefix(bench, n))
     assert not bench.ask(asked=bench_prefix(bench, 2))
-    assert bench.dropped() == {ControlReason.TABLE_FULL: 1}
+    assert bench.dropped() == {ControlReason.SUBSCRIPTIONS_OF_XTR: 1}
     bench.subscribe(asked=bench_prefix(bench, 1), nonce=20)
     bench.subscribe(asked=bench_prefix(bench, 2), xtr=2)
 
@@ -231,3 +235,46 @@ def test_off_an_acknowledgement_is_not_for_us():
     ack = MapNotifyAck(Nonce(1), ())
     publisher.handle_acknowledgement(ack, Datagram(ack.encode(), SERVER, SERVER), Seconds(0))
     assert outbox.drops()[ControlReason.NOT_FOR_ROLE] == 1
+
+
+def test_a_popular_eid_prefix_has_so_many_subscribers(bench, monkeypatch):
+    monkeypatch.setattr(subscriptions, "MAX_OF_EID", 2)
+    for xtr in (1, 2):
+        bench.subscribe(xtr=xtr)
+    assert not bench.ask(xtr=3)
+    assert bench.dropped() == {ControlReason.SUBSCRIPTIONS_OF_EID: 1}
+    assert bench.ask(xtr=2, nonce=20), "who is subscribed may renew"
+    assert bench.ask(xtr=3, asked=EidPrefix.parse("10.2.0.0/16")), "another EID-prefix has room"
+
+
+def wanted(xtr: int, asked: str, iid: int = 0) -> Wish:
+    prefix = EidPrefix.parse(asked, iid)
+    return Wish(XtrIdentity(xtr, 0), prefix, (RLOC,), 4342, RLOC, SERVER.address, Nonce(10), KEY)
+
+
+def admitted(xtr: int, prefix: str | None = None) -> Admitted:
+    return Admitted(xtr.to_bytes(16, "big"), EidPrefix.parse(prefix) if prefix else None)
+
+
+@pytest.mark.parametrize(
+    ("xtr", "asked", "accepted"),
+    [(1, "10.1.2.3/32", True), (2, "10.1.2.3/32", True), (3, "10.1.2.3/32", False), (4, "10.1.2.3/32", False)],
+    ids=["where it may", "anywhere", "in another EID-prefix", "an xTR-ID that nobody named"],
+)
+def test_a_list_says_who_may_subscribe_to_what_and_the_others_are_refused_by_name(xtr, asked, accepted):
+    bench = Bench(admitted=(admitted(1, "10.0.0.0/8"), admitted(2), admitted(3, "10.2.0.0/16")))
+    bench.register()
+    answer = bench.answer(wanted(xtr, asked))
+    assert (answer == ()) == accepted
+    assert len(bench.outbox.take_effects()) == accepted
+    if not accepted:
+        assert answer == (Mapping(EidPrefix.parse(asked), (), Minutes(0), Action.DROP_POLICY_DENIED),)
+        assert bench.dropped() == {ControlReason.SUBSCRIPTION_DENIED: 1}
+
+
+def test_a_subscription_may_not_reach_beyond_what_its_xtr_may_be_told():
+    bench = Bench(admitted=(admitted(1, "10.1.2.0/24"), admitted(1, "10.1.3.0/24")))
+    bench.register()
+    answer = bench.answer(wanted(1, "10.1.2.3/32"))
+    assert answer[0].action is Action.DROP_POLICY_DENIED, "its mapping is that of 10.1.0.0/16"
+    assert answer[0].prefix == EidPrefix.parse("10.1.2.3/32"), "no more is refused than was asked for"

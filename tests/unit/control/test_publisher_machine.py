@@ -67,7 +67,8 @@ class Xtr:
         for asked in confirms:
             del self.asked[asked]
         for mapping in mappings:
-            self.told[mapping.prefix] = mapping
+            if self.owner(mapping.prefix) in (subscription, None):  # else a more specific one knows better
+                self.told[mapping.prefix] = mapping
         return True
 
 
@@ -120,7 +121,7 @@ class PublisherMachine(RuleBasedStateMachine):
         known, old = self.publisher.subscriptions.get(name), nonce <= self.publisher.subscriptions.last_nonce(name)
         room = known is not None or sum(s.wish.identity == xtr.identity for s in self.publisher.subscriptions) < LIMIT
         before = self.publisher.state(name), list(self.publisher.subscriptions)
-        taken = self.publisher.subscribe(wish, self.answer(asked), self.now)
+        taken = not self.publisher.subscribe(wish, self.answer(asked), self.now)
         assert taken is (old or room), "over the limit it is answered by a Map-Reply"
         if old or not room:
             assert (self.publisher.state(name), list(self.publisher.subscriptions)) == before

@@ -213,8 +213,17 @@ class Subscriber:
         subscription.last = _digest(datagram)
         self._acknowledge(message, datagram, key)
         self._outbox.event(f"subscription-{fact.value}", **{"from": str(datagram.source.address)}, **_fields(told))
-        foreign = tuple(mapping for mapping in told if self._position.mapping(mapping.prefix) is None)
-        return Published(asked if confirms and asked else prefix, foreign if learns else (), confirms)
+        learn = tuple(mapping for mapping in told if self._tells(prefix, mapping.prefix)) if learns else ()
+        return Published(asked if confirms and asked else prefix, learn, confirms)
+
+    def _tells(self, prefix: EidPrefix, told: EidPrefix) -> bool:
+        """Whether a subscription tells of an EID-prefix: not of ours, nor of what a more specific one tells of.
+
+        What an answer says of that in passing may be older than its last publication.
+        """
+        cover = self._subscriptions.cover(told)
+        other = cover is not None and cover[0] != prefix and cover[1].state is State.SUBSCRIBED
+        return not other and self._position.mapping(told) is None
 
     def _authentic(self, message: MapNotify, datagram: Datagram) -> Key | None:
         key = verifying(datagram.payload, message, self._keys)

@@ -175,6 +175,17 @@ def test_an_answer_with_a_record_beside_the_question_is_none():
     assert len(machine.subscriber) == 0
 
 
+def test_what_a_wider_one_says_in_passing_of_a_subscription_of_its_own_is_not_learnt():
+    """Map-Notifies of two subscriptions overtake each other; each counts for its own EID-prefix."""
+    more = EidPrefix.parse("10.1.1.0/24")
+    machine, _ = subscribed_to(EID)
+    question, _ = machine.subscriber.subscription(more, 1, 3, machine.now)
+    assert machine.notify(more, question, asked=more)[0]
+    again, _ = machine.subscriber.subscription(EID, 1, 3, machine.now)
+    published, acknowledged, _ = machine.receive(told(machine, again, EID, more), EID)
+    assert ([mapping.prefix for mapping in published.learn], len(acknowledged)) == ([EID], 1)
+
+
 def test_a_refusal_of_a_more_specific_does_not_end_the_subscription():
     machine, nonce = subscribed_to(EID)
     published, acknowledged, _ = machine.notify(

@@ -266,7 +266,7 @@ class Registration:
             case Do.RETRY:
                 self._retry(now)
             case Do.LAPSE:
-                self._warn(f"does not answer, or refuses the key: no Map-Notify for {LAPSE:.0f} s")
+                self._warn(f"does not answer, or refuses key or nonce (its log says): no Map-Notify for {LAPSE:.0f} s")
                 self._retry(now)
             case Do.REST:
                 self._warned = ""
@@ -288,7 +288,9 @@ class Registration:
 
     def _retry(self, now: Seconds) -> None:
         if self._attempt == WARN_AFTER and self.state is State.REGISTERING and not self._warned:
-            self._warn(f"does not answer, or refuses the key: no Map-Notify to {self._attempt} Map-Registers")
+            self._warn(
+                f"does not answer, or refuses key or nonce (its log says): no Map-Notify to {self._attempt} Map-Registers"
+            )
         self._send(now)
 
     def _send(self, now: Seconds) -> None:

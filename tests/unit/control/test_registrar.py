@@ -115,7 +115,7 @@ def test_a_server_that_does_not_answer_is_warned_of_once_and_tried_for_ever():
     bench.pass_time(3600)
     (warning,) = warnings(bench)
     assert warning.name == "registration-lost"
-    assert "does not answer, or refuses the key" in warning.fields["why"]
+    assert "does not answer, or refuses key or nonce" in warning.fields["why"]
     assert len(bench.registers()) > 60
     bench.notify()
     bench.clear()

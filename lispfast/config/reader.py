@@ -144,9 +144,9 @@ class Reader:
         return self._convert(entry.values[0], self.rows[name], convert)
 
     def value_span(self, name: str) -> Span:
-        """Where the key's value stands; the section's name where the key is absent."""
-        entry = self._given.get(name)
-        return entry.values[0].span if entry else self.span
+        """Where the key's value, or its first, stands; the section's name where the key is absent or its list empty."""
+        entries = [self._given[name]] if name in self._given else self._lists.get(name, [])
+        return next((value.span for entry in entries for value in entry.values), self.span)
 
     def has(self, name: str) -> bool:
         """Whether the key is given, in whatever state."""

@@ -11,7 +11,7 @@ from lispfast.model.settings import ProxyEtr
 from tests.sim.network import Conditions
 from tests.sim.world import LAPTOP_V4, LAPTOP_V6, OFFICE, PHONE_V4, PHONE_V6, SERVER_V6, WIFI, World
 
-ELSEWHERE, FAR = "192.0.2.99", "2001:db8:f::1"  # in no EID-prefix of anybody
+ELSEWHERE, FAR = "10.99.0.99", "fd99::1"  # in no EID-prefix of anybody
 
 
 @pytest.mark.parametrize("proxy_reply", [False, True])

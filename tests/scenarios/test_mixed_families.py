@@ -55,7 +55,7 @@ def test_it_registers_talks_and_roams(mixed):
     mixed.network.run(0.2)
     assert mixed.fresh(0.15)
     by_v4 = [f for f in mixed.network.sent if f.sender == "phone" and str(f.source.address) in (WIFI, LTE)]
-    assert {f.kind for f in by_v4} == {"MapRegister", "ECM MapRequest"}
+    assert {f.kind for f in by_v4} == {"MapRegister", "ECM MapRequest", "ECM Locate"}
     assert {str(f.destination.address) for f in by_v4} == {SERVER_V4}
     assert mixed.registered()[PHONE] == [LTE_V6]
 

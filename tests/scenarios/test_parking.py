@@ -7,6 +7,8 @@ import pytest
 from tests.sim.world import HOTEL, LAPTOP_V4, LTE, OFFICE, PHONE_V4, PHONE_V6, WIFI, wlan, wwan
 
 NOWHERE = wlan(up=False), wwan(up=False)
+QUIET = 910
+"""Seconds until the last answer is forgotten: that an RLOC is no EID holds for 15 minutes."""
 
 
 def timer(world) -> str | None:
@@ -38,9 +40,9 @@ def test_an_hour_without_a_network_in_silence(online, links):
         online.network.after(serial - 100, lambda serial=serial: online.phone.send(PHONE_V4, LAPTOP_V4, serial))
     sent = len(online.network.sent)
     assert timer(online) in (None, "a map-cache entry ends or is refreshed")
-    online.network.run(600)
+    online.network.run(QUIET)
     assert timer(online) is None
-    online.network.run(3000)
+    online.network.run(3600 - QUIET)
     assert timer(online) is None
     assert [frame for frame in online.network.sent[sent:] if frame.sender == "phone"] == []
     assert len(online.phone.told("network-lost", since=lost)) == 1
@@ -77,7 +79,7 @@ def test_a_move_that_ends_nowhere_leaves_only_the_answers_to_run_out(online, aft
     online.phone.attach(*NOWHERE)
     assert timer(online) == "a map-cache entry ends or is refreshed"
     sent = len(online.network.sent)
-    online.network.run(610)
+    online.network.run(QUIET)
     assert timer(online) is None
     assert [frame for frame in online.network.sent[sent:] if frame.sender == "phone"] == []
 

@@ -250,7 +250,7 @@ def test_who_stops_unsubscribes(world):
 
 
 def test_who_does_not_use_a_mapping_any_more_unsubscribes(world):
-    world.network.run(620)
+    world.network.run(920)  # that an RLOC is no EID holds for 15 minutes
     assert (subscriptions(world), len(world.laptop.role.cache), len(world.laptop.role.subscriber)) == ({}, 0, 0)
 
 

@@ -13,12 +13,14 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from random import Random
 from typing import TYPE_CHECKING
 
 from lispfast.model.addresses import CONTROL_PORT, Address, Endpoint
 from lispfast.model.errors import WireError
 from lispfast.model.units import Seconds
+from lispfast.wire.addresses import InstanceAddress
 from lispfast.wire.encapsulated_control import EncapsulatedControl
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
@@ -29,6 +31,8 @@ from . import seeds
 if TYPE_CHECKING:
     from .host import Host
 
+EIDS = ip_network("10.0.0.0/8"), ip_network("172.16.0.0/12"), ip_network("fd00::/8")
+"""Where the stories have their EIDs, and whoever else they ask for; their RLOCs are elsewhere."""
 MAX_STEPS = 200_000
 """Of one `run`: a story that needs more has a loop in it."""
 
@@ -83,20 +87,32 @@ class Frame:
         """`Data`, or the name of the message, with `ECM` before what an Encapsulated Control Message holds.
 
         Two kinds of Map-Request have their own names, `SMR` and `Probe`, and the answer to a probe is a `ProbeReply`.
+        So have a question whether an RLOC is an EID, `ECM Locate`, and its answer, `LocateReply`: who counts questions
+        counts those for EIDs.
         """
         if isinstance(self.content, Packet):
             return "Data"
         try:
             message = decode(self.content)
             if isinstance(message, EncapsulatedControl):
-                return "ECM " + type(decode(message.inner().payload)).__name__
+                inside = decode(message.inner().payload)
+                about_rloc = isinstance(inside, MapRequest) and not any(_is_eid(one.eid) for one in inside.records)
+                return "ECM Locate" if about_rloc else "ECM " + type(inside).__name__
         except WireError:
             return "Garbage"
         if isinstance(message, MapRequest) and (message.smr or message.probe):
             return "SMR" if message.smr else "Probe"
         if isinstance(message, MapReply) and message.probe:
             return "ProbeReply"
+        if isinstance(message, MapReply) and message.records and not any(_is_eid(one.eid) for one in message.records):
+            return "LocateReply"
         return type(message).__name__
+
+
+def _is_eid(named: object) -> bool:
+    """Whether a record of a question or an answer is about EIDs; a hole in the mapping system may be about RLOCs."""
+    address = named.address if isinstance(named, InstanceAddress) else named
+    return not isinstance(address, IPv4Address | IPv6Address) or any(address in one for one in EIDS)
 
 
 @dataclass

@@ -91,7 +91,6 @@ class World:
             database=tuple(database),
             proxy_etrs=self.proxy_etrs,
             probing=self.probing,
-            rloc_lookup=False,  # a story counts its Map-Requests; who visits a site says so
         )
         settings = replace(settings, **self.node_settings)  # type: ignore[arg-type]
         return mobile_node(self.network, name, settings, lambda: self.wall_clock)

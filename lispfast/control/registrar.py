@@ -288,9 +288,8 @@ class Registration:
 
     def _retry(self, now: Seconds) -> None:
         if self._attempt == WARN_AFTER and self.state is State.REGISTERING and not self._warned:
-            self._warn(
-                f"does not answer, or refuses key or nonce (its log says): no Map-Notify to {self._attempt} Map-Registers"
-            )
+            tries = f"no Map-Notify to {self._attempt} Map-Registers"
+            self._warn(f"does not answer, or refuses key or nonce (its log says): {tries}")
         self._send(now)
 
     def _send(self, now: Seconds) -> None:

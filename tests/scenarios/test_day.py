@@ -63,6 +63,7 @@ class Day:
     stale: list[tuple[float, Frame]] = field(default_factory=list)  # a packet to an RLOC left so many seconds ago
     conversing: set[tuple[str, str]] = field(default_factory=set)  # a peer, and where it had us at a move
     control: Counter[int] = field(default_factory=Counter)  # datagrams of the traveller in each minute
+    located: int = 0  # questions of the traveller whether an RLOC is an EID
     wakeups: Counter[int] = field(default_factory=Counter)
     packets: Counter[str] = field(default_factory=Counter)
     strangers: list[str] = field(default_factory=list)
@@ -139,6 +140,7 @@ class Day:
                 self.stale.append((frame.at - left, frame))
         elif frame.sender == "traveller":
             self.control[self.minute] += 1
+            self.located += frame.kind == "ECM Locate"
 
     def _look(self) -> None:
         for host in self.crowd.hosts:
@@ -222,6 +224,11 @@ def test_a_quiet_night_costs_the_battery_little(day):
     assert len(night) * 0.9 < datagrams < len(night) * 1.7
     assert wakeups < len(night) * 3
     assert max(day.control[minute] for minute in night) <= 10
+
+
+def test_asking_whether_rlocs_are_eids_costs_one_datagram_in_fifty_at_most(day):
+    """One answer covers many RLOCs and holds for 15 minutes, and nobody asks at night."""
+    assert 0 < day.located <= sum(day.control.values()) / 50
 
 
 def test_a_busy_minute_costs_a_bounded_number_of_datagrams(day):

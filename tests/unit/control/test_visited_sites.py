@@ -102,6 +102,21 @@ def test_the_sites_own_rloc_is_not_looked_up():
     assert questions_for(bench, "203.0.113.80/32") == 0
 
 
+def test_there_are_two_levels_even_where_the_sites_own_rloc_is_known_to_be_an_eid():
+    third = mapping("203.0.113.80/32", PEER_RLOC)
+    bench = talking(static_map_cache=(third,))
+    bench.answer(SITE)
+    assert way(bench) == (DOOR, VISITOR)
+
+
+def test_a_question_about_an_rloc_takes_nothing_from_the_one_a_second_of_its_user():
+    bench = talking()
+    bench.pass_time(1)
+    before = questions_for(bench, "10.0.0.2/32")
+    bench.solicit(host(PEER), host(EID))
+    assert questions_for(bench, "10.0.0.2/32") == before + 1, "though the RLOC's is still unanswered"
+
+
 def test_nobody_is_asked_where_that_is_off_or_the_rloc_is_our_own_eid():
     bench = Bench(settings(rloc_lookup=False), ON_WIFI)
     bench.clear()

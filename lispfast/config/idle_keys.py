@@ -39,6 +39,9 @@ def check_idle_keys(top: Reader, draft: Draft, mode: Mode) -> None:
         if "rloc-probing" in draft.attempted:
             draft.report.warning(draft.attempted["rloc-probing"], "rloc-probing does nothing in a Map-Server")
         return
+    if top.has("allowed-dst-eids") and not draft.destinations and top.sound:
+        text = "allowed-dst-eids has no EID-prefix in it, so every destination uses LISP"
+        draft.report.warning(top.value_span("allowed-dst-eids"), text)
     _check_hidden(draft)
 
 

@@ -79,3 +79,13 @@ def test_a_mapping_beside_or_around_our_eid_prefix_is_used(prefix: str, iid: int
 def test_a_nodes_own_eid_needs_no_mapping() -> None:
     (found,) = said(NODE + cached("203.0.113.7/32", 0))
     assert "static-map-cache 203.0.113.7/32 does nothing" in found
+
+
+def test_an_empty_list_of_destinations_is_none_at_all() -> None:
+    (found,) = said(NODE + "allowed-dst-eids = {}")
+    assert "warning: allowed-dst-eids has no EID-prefix in it, so every destination uses LISP" in found
+
+
+def test_a_list_of_destinations_in_error_is_not_called_empty() -> None:
+    (found,) = said(NODE + "allowed-dst-eids = { nonsense }")
+    assert "error" in found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,15 @@ from lispfast.runtime.netmon import Watch, survey
 from lispfast.runtime.plan import Holdings, make_plan, withdraw
 from lispfast.runtime.rtnl import decode_rule, make_route, make_rule
 from lispfast.runtime.site import (
+    FROM_MAIN,
     FROM_TABLE,
     RLOC_PRIORITY,
     TO_MAIN,
+    TO_TABLE,
     allow_any_way_back,
     missing_forwarding,
     site_prefixes,
+    site_rules,
     tunnel_addresses,
 )
 
@@ -60,6 +63,19 @@ def plan(made: Kernel, holdings: Holdings = HOLDINGS):  # type: ignore[no-untype
 def carry_out(made: Kernel, holdings: Holdings = HOLDINGS) -> None:
     found = plan(made, holdings)
     made.apply((*found.policy, *found.main, *found.obsolete))
+
+
+@pytest.mark.parametrize("prefix", SITE)
+def test_each_eid_prefix_has_its_four_rules_around_those_of_the_rlocs(prefix: IPv4Network | IPv6Network) -> None:
+    """Without the second, packets to an address of the site that nobody has would follow the default to outside."""
+    rules = site_rules([prefix], 6)
+    assert [(r.priority, r.source, r.destination, r.table, r.suppress) for r in rules] == [
+        (TO_MAIN, None, prefix, TABLE_MAIN, 0),
+        (TO_TABLE, None, prefix, 6, None),
+        (FROM_MAIN, prefix, None, TABLE_MAIN, 0),
+        (FROM_TABLE, prefix, None, 6, None),
+    ]
+    assert TO_MAIN < TO_TABLE < RLOC_PRIORITY < FROM_MAIN < FROM_TABLE
 
 
 def test_the_hosts_own_default_stays_and_lmn0_has_one_in_its_own_table() -> None:

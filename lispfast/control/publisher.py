@@ -320,7 +320,7 @@ class Publisher:
             case Do.SUBSCRIBE:
                 self._subscribe(self._take(name), now)
             case Do.FORGET:
-                self._take(name)
+                self._forget(name)
             case Do.END:
                 self._end(name, told=True)
             case Do.NOTHING:
@@ -331,9 +331,16 @@ class Publisher:
         self._take_back(wish.name)
         self._wanted[wish.name] = None
         if len(self._wanted) > MAX_WANTED:
-            self._take(next(iter(self._wanted)))
+            self._forget(next(iter(self._wanted)))
             self._outbox.drop(ControlReason.TABLE_FULL)
         self._put(Notice(wish, wish.nonce, told, signed(wish, wish.nonce, told), confirms=True), now)
+
+    def _forget(self, name: Name) -> None:
+        """A wish that nobody confirmed, maybe made up: what it held back is told to who is subscribed."""
+        self._take(name)
+        subscription = self.subscriptions.get(name)
+        if subscription is not None and subscription.dirty:
+            self._waiting[name] = None
 
     def _subscribe(self, notice: Notice, now: Seconds) -> None:
         """Its xTR has acknowledged; others of it may have been faster and have taken the room."""

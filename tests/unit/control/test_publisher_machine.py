@@ -203,6 +203,25 @@ PublisherMachine.TestCase.settings = settings(max_examples=30, stateful_step_cou
 TestPublisher = PublisherMachine.TestCase
 
 
+def test_what_a_wish_held_back_that_nobody_confirmed_is_told():
+    """Else one made-up Map-Request in an xTR's name would keep a change from it for good."""
+    eid, more = PREFIXES[0], PREFIXES[4]
+    machine = PublisherMachine()
+    machine.start()
+    machine.subscribe(who=0, asked=eid, ahead=1)
+    machine.all_arrives()
+    machine.subscribe(who=0, asked=eid, ahead=5)
+    machine.flying.clear()  # it goes to who knows where
+    machine.register(prefix=more, rloc=1)
+    assert not machine.flying
+    machine.xtrs[0].asked.clear()
+    for wait in (*RETRIES, 30, 0):
+        machine.flying = [one for one in machine.flying if mapping_from_record(one[1].records[0]).prefix == more]
+        machine.wait(float(wait))
+    machine.all_arrives()
+    assert machine.xtrs[0].told[more].locators
+
+
 def test_every_fact_in_every_state_is_in_the_table_or_cannot_be():
     impossible = {(State.IDLE, fact) for fact in (Fact.DUE, Fact.EXHAUSTED, Fact.ACKNOWLEDGED)}
     assert set(TABLE) == {(state, fact) for state in State for fact in Fact} - impossible

@@ -57,7 +57,11 @@ def measure(
     arrived: dict[int, Probe] = {}
     for probe in probes:
         arrived.setdefault(probe.sequence, probe)
-    by_new = [p for p in arrived.values() if (ways[p.sequence][0] == new if p.sequence in ways else p.received >= usable)]
+
+    def by_the_new(probe: Probe) -> bool:
+        return ways[probe.sequence][0] == new if probe.sequence in ways else probe.received >= usable
+
+    by_new = [probe for probe in arrived.values() if by_the_new(probe)]
     new_numbers = {p.sequence for p in by_new}
     by_old = [p for p in arrived.values() if p.sequence not in new_numbers]
     if not by_new or not by_old:

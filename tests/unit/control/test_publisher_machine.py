@@ -59,7 +59,9 @@ class Xtr:
         if mappings[0].action is Action.DROP_AUTH_FAILURE:
             self.heard.pop(first, None)
             return False
-        confirms = [asked for asked, nonce in self.asked.items() if nonce == message.nonce]
+        # A publication may have the nonce of a question: it answers that where its first record is about what was asked.
+        same = [asked for asked, nonce in self.asked.items() if nonce == message.nonce]
+        confirms = [asked for asked in same if asked.covers(first) or first.covers(asked)]
         subscription = wider(confirms[0], first) if confirms else self.owner(first)
         if subscription is None or message.nonce < self.heard.get(subscription, 0):
             return False
@@ -67,7 +69,8 @@ class Xtr:
         for asked in confirms:
             del self.asked[asked]
         for mapping in mappings:
-            if self.owner(mapping.prefix) in (subscription, None):  # else a more specific one knows better
+            owner = self.owner(mapping.prefix)
+            if owner is None or owner.covers(subscription):  # else a more specific one knows better
                 self.told[mapping.prefix] = mapping
         return True
 

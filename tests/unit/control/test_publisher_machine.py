@@ -59,7 +59,7 @@ class Xtr:
         if mappings[0].action is Action.DROP_AUTH_FAILURE:
             self.heard.pop(first, None)
             return False
-        # A publication may have the nonce of a question: it answers that where its first record is about what was asked.
+        # A publication may have the nonce of a question: it answers where its first record is about that.
         same = [asked for asked, nonce in self.asked.items() if nonce == message.nonce]
         confirms = [asked for asked in same if asked.covers(first) or first.covers(asked)]
         subscription = wider(confirms[0], first) if confirms else self.owner(first)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from lispfast.control.effects import Datagram, Send
 from lispfast.control.lisp_sec import UnwrapError
 from lispfast.control.lisp_sec_answers import RequestOpener, RequestProtection, signers, unprotected
-from lispfast.control.mapping_system import Answer, Forward, MappingSystem, Reply
+from lispfast.control.mapping_system import Answer, Forward, MappingSystem, Reply, Silence
 from lispfast.control.outbox import Outbox
 from lispfast.control.publisher import Publisher
 from lispfast.control.ratelimit import RateLimiter
@@ -147,7 +147,7 @@ class MapResolver:
     def _answer(self, question: _Question, forwarded: set[Address], now: Seconds) -> None:
         if not self._per_question.allow((question.itr.address, question.asked), now):
             return self._outbox.drop(ControlReason.RATE_LIMITED)
-        answer: Answer = self._system.answer(question.asked, lambda mappings: _fits(mappings, question))
+        answer: Answer = self._system.answer(question.asked, lambda mappings: _fits(mappings, question), now)
         match answer:
             case Reply(mappings):
                 if question.wish and self._per_destination.ready_at(question.itr.address, now) > now:
@@ -160,6 +160,8 @@ class MapResolver:
                 return None
             case Forward(registration):
                 return self._forward(registration, question, forwarded, now)
+            case Silence():
+                return self._outbox.drop(ControlReason.RELEARNING)
 
     def _reply(
         self, mappings: tuple[Mapping, ...], question: _Question, now: Seconds, *, cant_sign: bool = False

@@ -55,15 +55,17 @@ class MapServer:
         self._outbox = Outbox()
         self.sites = SiteTable(settings.sites)
         self.registrations = Registrations()
-        system = MappingSystem(self.sites, self.registrations, settings.static_registrations)
-        self.publisher = Publisher(settings.pubsub, system, self._outbox)
-        self._resolver = MapResolver(system, self._outbox, settings.lisp_sec, self.publisher)
+        self._system = MappingSystem(self.sites, self.registrations, settings.static_registrations)
+        self.publisher = Publisher(settings.pubsub, self._system, self._outbox)
+        self._resolver = MapResolver(self._system, self._outbox, settings.lisp_sec, self.publisher)
         self._intake = Intake(self._outbox)
-        guard, versions = ReplayGuard(saved), settings.header_hints.map_versioning
-        self._registers = RegisterIntake(self.sites, self.registrations, guard, self._outbox, versions=versions)
+        self._guard, versions = ReplayGuard(saved), settings.header_hints.map_versioning
+        self._registers = RegisterIntake(self.sites, self.registrations, self._guard, self._outbox, versions=versions)
 
     def start(self, now: Seconds) -> None:
-        """Nothing to begin: a Map-Server waits to be asked."""
+        """A Map-Server waits to be asked. What was registered before a restart is registered anew within a minute."""
+        if self._guard.remembers:
+            self._system.forgot(now)
 
     def stop(self, now: Seconds) -> None:
         """Nothing to take back: the registrations of a Map-Server are gone when it is."""

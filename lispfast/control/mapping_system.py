@@ -7,6 +7,7 @@ RFC 9301 sections 8.3 and 8.4, Map-Server and Map-Resolver in one:
     registered, and proxy reply wanted by any ETR     Map-Reply with the registered mapping
     registered, and not                               the Map-Request goes on to an ETR
     in a configured lisp-site, not registered         Negative Map-Reply, Natively-Forward, 1 minute
+    the same, shortly after a restart                 none: who asks keeps what it has and asks again
     anywhere else                                     Negative Map-Reply, Natively-Forward, 15 minutes
 
 The most specific registration that covers the EID decides, also where a more specific site is configured but has nobody
@@ -24,7 +25,7 @@ from lispfast.control.registrations import Registration, Registrations
 from lispfast.control.sites import SiteTable
 from lispfast.model.addresses import Eid, EidPrefix
 from lispfast.model.mapping import Action, Mapping
-from lispfast.model.units import Minutes
+from lispfast.model.units import Minutes, Seconds
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
@@ -33,6 +34,7 @@ UNREGISTERED_TTL = Minutes(1)  # section 8.1: configured, and nobody has registe
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
+RELEARNING = Seconds(75.0)  # after a restart: ETRs register every minute (section 8.2), and one message may be lost
 MAX_RECORDS = 64  # of one Map-Reply: more never fit into a packet of 1280 bytes
 
 
@@ -50,7 +52,12 @@ class Forward:
     registration: Registration
 
 
-Answer = Reply | Forward
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Say nothing: it may be registered with the next Map-Register."""
+
+
+Answer = Reply | Forward | Silence
 Fits = Callable[[tuple[Mapping, ...]], bool]
 """Whether mappings fit into one Map-Reply."""
 
@@ -64,14 +71,24 @@ class MappingSystem:
         self._static: PrefixMap[Mapping] = PrefixMap()
         for mapping in static:
             self._static.put(mapping.prefix, mapping)
+        self._relearned = Seconds(0.0)
 
-    def answer(self, asked: EidPrefix, fits: Fits) -> Answer:
+    def forgot(self, now: Seconds) -> None:
+        """An earlier run had registrations, and we know none of them.
+
+        A negative answer would send the packets of everybody who moves or asks meanwhile out of LISP for a minute.
+        """
+        self._relearned = Seconds(now + RELEARNING)
+
+    def answer(self, asked: EidPrefix, fits: Fits, now: Seconds) -> Answer:
         """What to say to a Map-Request for this EID-prefix.
 
         An EID-prefix that nothing covers whole is answered for its first address.
         """
         eid = Eid(asked.network.network_address, asked.iid)
         known = self._best(asked) or self._best(eid.prefix)
+        if known is None and now < self._relearned and self._sites.holding(eid) is not None:
+            return Silence()
         if known is None:
             return Reply((self._negative(eid),))
         if isinstance(known, Registration) and not known.proxy_reply:

@@ -96,6 +96,11 @@ class ReplayGuard:
             if prefix == KEY_PREFIX and tracks and nonce:
                 self._keys.setdefault(group, _Nonces()).put(tuple(tracks.split(",")), nonce)
 
+    @property
+    def remembers(self) -> bool:
+        """Whether anybody registered, with us or with an earlier run."""
+        return bool(self._keys)
+
     def judge(self, key: Key, tracks: tuple[str, ...], nonce: Nonce, payload: bytes, now: Seconds) -> Verdict:
         """Whether a Map-Register whose MAC is right may be acted on."""
         nonces = self._keys.get(fingerprint(key))

@@ -65,6 +65,7 @@ class ControlReason(StrEnum):
     LOCATOR_REFUSED = "locator-refused"  # broadcast, multicast or otherwise no RLOC
     RLOC_LOOP = "rloc-loop"  # an RLOC that is an EID whose own RLOC leads back, or a path that passes a hop twice
     RATE_LIMITED = "rate-limited"
+    RELEARNING = "relearning"  # asked for what nobody has registered yet since the Map-Server's restart
     SMR_UNCACHED = "smr-uncached"  # solicited for an EID that we do not have cached
     SMR_KNOWN = "smr-known"  # solicited once more for what is being asked already: the same SMR at another RLOC of ours
     VERSION_OLD = "version-old"  # a Map-Register with an older Map-Version than the one registered (RFC 9302 section 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lispfast.model.reasons import ControlReason
 from lispfast.model.settings import Key, KeyType, PubSub
 from lispfast.wire.message import decode
 from tests.scenarios.conftest import PUNCTUAL
@@ -198,6 +199,22 @@ def test_a_map_server_that_restarts_has_forgotten_and_smrs_tell_until_it_is_aske
     world.network.run(2)
     moves(world, *ON_WIFI)
     follows(world, WIFI, within=2 * HOP + 0.001)
+
+
+def test_a_move_right_after_a_restart_of_the_map_server_loses_no_peer(world):
+    """The mover asks for a peer that has not registered anew."""
+    world.server.crash()
+    world.server.start()
+    world.network.run(1)
+    moved = world.network.now
+    world.phone.attach(*ON_LTE)
+    world.converse(70, start=1000, interval=1)
+    world.network.run(71)
+    assert world.network.frames("ECM MapRequest", "phone", since=moved)
+    assert world.phone.dataplane.rejected == []
+    assert len([serial for serial in world.phone.serials if serial >= 1000]) >= 68
+    assert len([serial for serial in world.laptop.serials if serial >= 1000]) >= 68
+    assert world.server.drops()[ControlReason.RELEARNING] > 0
 
 
 def test_a_withdrawn_mapping_is_gone_at_once_and_back_at_once(world):

@@ -40,7 +40,7 @@ def test_it_all_comes_right_in_the_end(seed):
     follows(world, WIFI, within=0.05)
     assert world.registered()[PHONE] == [WIFI]
     known = {"nonce-unknown", "notify-old", "not-subscribed", "subscription-old", "rate-limited", "smr-known"}
-    known |= {"smr-uncached", "sender-unexpected", "nonce-old"}
+    known |= {"smr-uncached", "sender-unexpected", "nonce-old", "relearning"}
     known |= {"mac-wrong"}  # a publication of our own EID, in a hole that we forgot: the registrar refuses it
     for host in (world.phone, world.laptop, world.server):
         assert {reason.value for reason in host.drops()} <= known, host.name

@@ -206,11 +206,12 @@ def test_a_move_while_the_map_server_is_out_of_reach(world):
 
 
 def test_a_peer_that_was_refused_and_moves_is_followed_at_once(world):
-    """The Map-Server forgot everybody, so the laptop hears that there is no phone; then the phone tells of itself."""
+    """Another Map-Server, which never knew anybody, tells the laptop that there is no phone; then the phone moves."""
     converse_at(world, WIFI)
     world.laptop.crash()
     world.laptop.start()
     world.server.crash()
+    world.server.disk.clear()
     world.server.start()
     world.laptop.send(LAPTOP_V4, PHONE_V4, 1)
     world.network.run_until(lambda: len(world.laptop.dataplane.rejected) == 1, within=0.1)

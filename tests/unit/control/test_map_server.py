@@ -17,6 +17,7 @@ from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.records import LocatorRecord
 
+from . import ms_helpers
 from .ms_helpers import (
     ETR,
     KEY,
@@ -192,6 +193,16 @@ def test_a_restart_remembers_the_nonces(bench):
     assert again.receive(payload) == []
     assert again.dropped == {ControlReason.NONCE_OLD: 1}
     assert notify_of(again.register(register(6, record(HOME, RLOC)))).nonce == 6
+
+
+def test_a_restart_keeps_silent_about_who_registers_within_a_minute(bench):
+    assert bench.ask("10.1.9.9").records[0].ttl == 1, "nobody ever registered: a first start"
+    bench.register(register(5, record(HOME, RLOC)))
+    again = Bench(site(HOME), saved=bench.saved)
+    assert again.request(ms_helpers.request(1, "10.1.1.1")) == []
+    assert again.dropped == {ControlReason.RELEARNING: 1}
+    again.register(register(6, record(HOME, RLOC), proxy_reply=True))
+    assert again.ask("10.1.1.1").records[0].locators
 
 
 def test_xtr_ids_have_nonces_of_their_own(bench):

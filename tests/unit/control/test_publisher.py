@@ -51,7 +51,7 @@ class Bench:
         return not self.answer(wish)
 
     def answer(self, wish: Wish) -> tuple[Mapping, ...]:
-        known = self.system.answer(wish.prefix, lambda mappings: True).mappings
+        known = self.system.answer(wish.prefix, lambda mappings: True, Seconds(0.0)).mappings
         return self.publisher.subscribe(wish, known, self.now)
 
     def acknowledge(self, send) -> None:

@@ -109,7 +109,7 @@ class PublisherMachine(RuleBasedStateMachine):
         self.collect()
 
     def answer(self, asked: EidPrefix) -> tuple[Mapping, ...]:
-        return self.system.answer(asked, lambda mappings: True).mappings
+        return self.system.answer(asked, lambda mappings: True, Seconds(0.0)).mappings
 
     @rule(who=st.integers(0, 2), asked=st.sampled_from(PREFIXES), ahead=st.sampled_from([1, 1, 1, 5, -1]))
     def subscribe(self, who, asked, ahead):

@@ -159,9 +159,7 @@ def test_a_host_without_a_route_says_so_of_the_locator(rloc: str) -> None:
 def test_a_link_that_goes_and_comes_back() -> None:
     def body() -> None:
         bench = Bench()
-        bench.commit(
-            Transaction(sources=(SourceRloc(SLOT[4], address("192.0.2.1"), socket.if_nametoindex("near")),))
-        )
+        bench.commit(Transaction(sources=(SourceRloc(SLOT[4], address("192.0.2.1"), socket.if_nametoindex("near")),)))
         locator = bench.locator(address=address("192.0.2.2"))
         bench.map(Encapsulate((locator,)))
         for command in ("set near down", "del near"):

@@ -54,6 +54,7 @@ REPLY_BURST = 5
 DESTINATION_INTERVAL = Seconds(0.01)
 DESTINATION_BURST = 200
 MAX_RECORDS = 16  # of one Map-Request that are answered, each by a message; a sender may only send one
+MAX_FORWARDS = 4  # of one Map-Request, whole to each ETR: what a sender makes us send in all
 NOTIFY_ROOM = 60  # bytes that a Map-Notify has and a Map-Reply has not: a MAC of 32, its header, xTR-ID and Site-ID
 REFUSAL_INTERVAL = Seconds(10.0)  # of each reason, over all sources, as an address is easily made up
 REFUSAL_BURST = 3
@@ -198,6 +199,8 @@ class MapResolver:
             return self._outbox.drop(ControlReason.LOCATOR_REFUSED)
         if etr in forwarded:  # the whole Map-Request went there already, for another of its records
             return None
+        if len(forwarded) == MAX_FORWARDS:
+            return self._outbox.drop(ControlReason.RATE_LIMITED)
         forwarded.add(etr)
         if not self._per_destination.allow(etr, now):
             return self._outbox.drop(ControlReason.RATE_LIMITED)

@@ -245,6 +245,16 @@ def test_of_many_records_a_bounded_number_is_answered(bench):
     assert bench.dropped == {ControlReason.RATE_LIMITED: 1}
 
 
+def test_one_map_request_goes_on_to_a_bounded_number_of_etrs():
+    """Whole to each, so a question of 16 kB for the EIDs of 16 sites would make us send 256."""
+    bench = Bench(*(site(f"10.{n}.0.0/16") for n in range(16)))
+    for n in range(16):
+        bench.register(register(1, record(f"10.{n}.0.0/16", f"198.51.100.{n + 10}")))
+    sends = bench.request(request(7, *(f"10.{n}.0.1" for n in range(16))))
+    assert [str(send.destination.address) for send in sends] == [f"198.51.100.{n + 10}" for n in range(4)]
+    assert bench.dropped == {ControlReason.RATE_LIMITED: 12}
+
+
 def test_overlapping_prefixes_come_in_one_map_reply_that_fits():
     bench = Bench(site("10.0.0.0/8", more_specifics=True, proxy_reply=True))
     texts = ["10.0.0.0/8", *(f"10.{n}.0.0/16" for n in range(100))]

@@ -37,11 +37,10 @@ from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest
 from lispfast.wire.records import eid_prefix, record_from_mapping, refused
+from lispfast.wire.sizes import PAYLOAD_MAX
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
-# Section 5: whole IP packets of 576 and 1280 bytes where the path MTU is unknown, less the IP and UDP headers.
-MAX_PAYLOAD = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}
 REPLY_INTERVAL = Seconds(3.0)  # section 5.4, here for each destination RLOC and EID-prefix
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
@@ -259,7 +258,7 @@ def _map_reply(mappings: tuple[Mapping, ...], question: _Question, *, cant_sign:
 
 
 def _fits(mappings: tuple[Mapping, ...], question: _Question) -> bool:
-    room = MAX_PAYLOAD[question.itr.address.version] - (NOTIFY_ROOM if question.wish else 0)
+    room = PAYLOAD_MAX[question.itr.address.version] - (NOTIFY_ROOM if question.wish else 0)
     return len(_map_reply(mappings, question)) <= room
 
 

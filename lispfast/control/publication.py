@@ -9,10 +9,7 @@ from lispfast.model.units import Minutes, Nonce
 from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.map_notify import MapNotify
 from lispfast.wire.records import record_from_mapping
-
-# --- From the RFC -----------------------------------------------------------------------------------------------------
-
-MAX_PAYLOAD = {4: 576 - 20 - 8, 6: 1280 - 40 - 8}  # RFC 9301 section 5: where the path MTU is unknown
+from lispfast.wire.sizes import PAYLOAD_MAX
 
 
 def signed(wish: Wish, nonce: Nonce, told: tuple[Mapping, ...]) -> bytes:
@@ -29,7 +26,7 @@ def removal(wish: Wish, nonce: Nonce) -> bytes:
 
 def room(wish: Wish) -> int:
     """Bytes of a Map-Notify that may go to any of the ITR-RLOCs."""
-    return min(MAX_PAYLOAD[rloc.version] for rloc in wish.rlocs)
+    return min(PAYLOAD_MAX[rloc.version] for rloc in wish.rlocs)
 
 
 def _identity(wish: Wish) -> XtrIdentity | None:

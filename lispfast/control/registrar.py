@@ -53,6 +53,7 @@ from lispfast.wire.identity import XtrIdentity
 from lispfast.wire.map_notify import MapNotify, MapNotifyAck
 from lispfast.wire.map_register import MapRegister
 from lispfast.wire.records import eid_prefix, record_from_mapping
+from lispfast.wire.sizes import PAYLOAD_MAX
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
@@ -60,11 +61,9 @@ REFRESH = Seconds(60)  # RFC 9301 section 8.2
 LAPSE = Seconds(180)  # section 8.2: a Map-Server forgets after three minutes
 RETRY_FIRST = Seconds(1)  # section 5.7
 RETRY_MAX = Seconds(60)  # section 5.7
-PACKET_MAX = {4: 576, 6: 1280}  # section 5: the whole IP packet where the path's MTU is not known
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
-HEADERS = {4: 28, 6: 48}  # IP and UDP
 MAX_NONCES = 64  # of one Map-Server that are told from an unsolicited Map-Notify's ...
 MAX_SENDS = 4  # ... and of each of its Map-Registers, where a site has so many that these are more
 WARN_AFTER = 3  # sends without an answer: 7 s, when a lost datagram or two are no explanation any more
@@ -321,8 +320,7 @@ class Registration:
 
     def _split(self) -> list[tuple[Mapping, ...]]:
         """Our mappings in as few messages as fit. One without a locator is registered with TTL 0: it is not reached."""
-        version = self.server.address.version
-        room = PACKET_MAX[version] - HEADERS[version]
+        room = PAYLOAD_MAX[self.server.address.version]
         parts: list[tuple[Mapping, ...]] = []
         for mapping in self._mappings:
             registered = mapping if mapping.locators else replace(mapping, ttl=Minutes(0))

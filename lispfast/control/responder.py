@@ -24,11 +24,11 @@ from lispfast.wire.lisp_sec import RequestAuthentication
 from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import MapRequest, RequestRecord
 from lispfast.wire.records import eid_prefix, record_from_mapping, refused
+from lispfast.wire.sizes import PAYLOAD_MAX
 
 # --- From the RFC -----------------------------------------------------------------------------------------------------
 
 REPLY_INTERVAL = Seconds(3)  # RFC 9301 section 5.4: recommended for a destination RLOC
-PACKET_MAX = {4: 576 - 28, 6: 1280 - 48}  # section 5: UDP payload of the largest packet for an unknown path
 
 # --- Ours -------------------------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class Responder:
             self._outbox.drop(ControlReason.RATE_LIMITED)
             return None
         probed = asked.receiver if asked.request.probe else None
-        reply = self._reply(asked.request.nonce, mapping, probed, PACKET_MAX[destination.version], mandate)
+        reply = self._reply(asked.request.nonce, mapping, probed, PAYLOAD_MAX[destination.version], mandate)
         self._outbox.send(reply.encode(), source, destination, asked.reply_port)
         self._outbox.event("map-reply-sent", "debug", to=str(destination), eid_prefix=str(mapping.prefix))
         return mapping.prefix

@@ -6,7 +6,6 @@ from ipaddress import ip_address
 import pytest
 
 from lispfast.control import map_resolver
-from lispfast.control.map_resolver import MAX_PAYLOAD
 from lispfast.model.mapping import Action, Hop, Locator
 from lispfast.model.reasons import ControlReason
 from lispfast.model.underlay import Attachment, Interface, Underlay
@@ -17,6 +16,7 @@ from lispfast.wire.map_reply import MapReply
 from lispfast.wire.map_request import RequestRecord
 from lispfast.wire.message import decode
 from lispfast.wire.records import eid_prefix, record_from_mapping
+from lispfast.wire.sizes import PAYLOAD_MAX
 
 from .ms_helpers import ETR, ITR, ITR_V6, SERVER, Bench, at, mapping, message_of, record, register, request, site
 
@@ -263,7 +263,7 @@ def test_overlapping_prefixes_come_in_one_map_reply_that_fits():
     (send,) = bench.request(request(7, "10.200.0.1"))
     assert answered(message_of(send)) == ["10.128.0.0/9"]
     (send,) = bench.request(request(7, "10.100.0.1"))
-    assert len(send.payload) <= MAX_PAYLOAD[4]
+    assert len(send.payload) <= PAYLOAD_MAX[4]
     covering, *more = answered(message_of(send))
     assert covering == "10.96.0.0/11"
     assert more == [f"10.{n}.0.0/16" for n in range(96, 100)]

@@ -58,6 +58,7 @@ from lispfast.wire.records import wire_eid
 MAX_LOOKUPS = 256  # at once; the oldest miss goes. The data plane stages no more EIDs than that either
 MAX_NONCES = 16  # of one lookup that are still answered
 JITTER = 0.1  # of the second between two tries, more of it: nodes that lost one router do not ask in step for ever
+LOCATE_DELAY = Seconds(0.05)  # of a question about an RLOC, so that it takes no turn from those that packets wait for
 HOLD = Seconds(5)  # how long packets are refused after nobody answered; then the next one asks anew
 WANTED = Seconds(10)  # a parked miss that no packet renewed for so long is not asked when a network comes
 MEMORY = 4096  # prefixes of which the last SMR is remembered
@@ -297,6 +298,8 @@ class Resolver:
         known = self._lookups.get(lookup.asked)
         if known is not None:
             self._join(known, lookup)
+            if known.state is State.WAITING:  # for what may be asked at once
+                self._turn(known, now)
         if known is not None or not self._resolvers:
             return
         self._lookups[lookup.asked] = lookup
@@ -328,6 +331,8 @@ class Resolver:
     def _turn(self, lookup: Lookup, now: Seconds) -> None:
         """Ask now, or wait until every limit lets it."""
         ready = self._pace.ready_at(lookup.asked, lookup.purpose, now)
+        if lookup.purpose is Purpose.LOCATE and lookup.tries == 0:
+            ready = max(ready, Seconds(lookup.wanted + LOCATE_DELAY))
         if ready > now:
             self._timers.set(lookup.asked, ready)
             return

@@ -72,6 +72,7 @@ def resolves(world: World) -> None:
     assert world.laptop.serials == list(range(5)), "those that waited go in their order"
     world.laptop.send(LAPTOP_V4, PHONE_V4, 9)
     world.network.run_until(lambda: world.phone.serials == [9], within=1.3)
+    world.network.run(2)  # the questions whether RLOCs are EIDs come behind
     assert world.phone.dataplane.drops == world.laptop.dataplane.drops == {}
 
 

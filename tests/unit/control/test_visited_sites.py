@@ -2,6 +2,9 @@
 
 from ipaddress import ip_address
 
+import pytest
+
+from lispfast.control import resolver
 from lispfast.control.request_pace import Purpose
 from lispfast.model.addresses import Eid
 from lispfast.model.mapping import Action
@@ -16,6 +19,12 @@ PEER_2 = ip_address("10.0.0.3")
 DOOR = ip_address("203.0.113.80")
 SITE = mapping("172.20.0.0/16", DOOR)
 NO_SITE = mapping("172.0.0.0/8", action=Action.NATIVELY_FORWARD, ttl=15)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """What is asked and what follows is tried here; that the question waits a little is test_resolver's business."""
+    monkeypatch.setattr(resolver, "LOCATE_DELAY", 0.0)
 
 
 class Bench(UsualBench):

@@ -362,18 +362,22 @@ class Publisher:
         told, wish = self._next(subscription), subscription.wish
         if not told:
             return
-        subscription.nonce += 1
-        nonce = Nonce(subscription.nonce)
         for mapping in told:
             del subscription.dirty[mapping.prefix]
+        subscription.nonce += 1
+        nonce = Nonce(subscription.nonce)
         self._put(Notice(wish, nonce, told, signed(wish, nonce, told), confirms=False), now)
         prefixes = ",".join(str(mapping.prefix) for mapping in told)
         self._outbox.event("publication-sent", "debug", to=str(wish.rlocs[0]), eid_prefix=prefixes)
 
     def _next(self, subscription: Subscription) -> tuple[Mapping, ...]:
+        """What is left to a more specific subscription of the xTR, confirmed since, is told by that."""
         told: tuple[Mapping, ...] = ()
         wish = subscription.wish
-        for prefix in subscription.dirty:
+        for prefix in tuple(subscription.dirty):
+            if self.subscriptions.telling(wish.name[0], prefix) is not subscription:
+                del subscription.dirty[prefix]
+                continue
             longer = (*told, self._system.published(prefix, wish.prefix))
             if told and len(signed(wish, Nonce(0), longer)) > room(wish):
                 break

@@ -171,6 +171,14 @@ class Subscriptions:
             self._nonces.popitem(last=False)
         return known
 
+    def telling(self, subscriber: Subscriber, told: EidPrefix) -> Subscription | None:
+        """The most specific subscription of an xTR that covers an EID-prefix: the one that it is told by."""
+        for prefix in (told, *self._by_prefix.covers(told)):
+            found = (self._by_prefix.get(prefix) or {}).get(subscriber)
+            if found is not None:
+                return found
+        return None
+
     def concerned(self, changed: EidPrefix) -> Iterator[tuple[Subscription, EidPrefix]]:
         """Who is to be told of a change, and for which EID-prefix.
 

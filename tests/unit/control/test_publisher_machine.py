@@ -225,6 +225,20 @@ def test_what_a_wish_held_back_that_nobody_confirmed_is_told():
     assert machine.xtrs[0].told[more].locators
 
 
+def test_what_changed_while_two_nested_wishes_were_unconfirmed_is_told_by_the_more_specific_alone():
+    """Both would tell of it, the wider one that it is gone, the other that the wider mapping holds."""
+    wide, part = PREFIXES[:2]
+    machine = PublisherMachine()
+    machine.start()
+    machine.register(prefix=wide, rloc=1)
+    machine.register(prefix=part, rloc=2)
+    machine.subscribe(who=2, asked=part, ahead=1)
+    machine.subscribe(who=2, asked=wide, ahead=1)
+    machine.withdraw(prefix=part)
+    machine.all_arrives()
+    assert [str(locator.address) for locator in machine.xtrs[2].told[part].locators] == ["203.0.113.1"]
+
+
 def test_every_fact_in_every_state_is_in_the_table_or_cannot_be():
     impossible = {(State.IDLE, fact) for fact in (Fact.DUE, Fact.EXHAUSTED, Fact.ACKNOWLEDGED)}
     assert set(TABLE) == {(state, fact) for state in State for fact in Fact} - impossible

@@ -120,26 +120,6 @@ def test_a_packet_that_waits_for_a_question_of_another_purpose_is_refused_when_n
     assert bench.asked() == [f"{PEER}/32"] * 3
 
 
-def test_a_question_about_an_rloc_waits_for_what_packets_wait_for():
-    bench = registered()
-    bench.node.resolver.locate(PEER, bench.now)
-    bench.node.resolver.locate(PEER_RLOC, bench.now)
-    bench.pass_time(resolver.LOCATE_DELAY / 2)
-    assert bench.asked() == []
-    bench.punt(PEER)
-    assert bench.asked() == [f"{PEER}/32"], "a packet waits for it now"
-    bench.pass_time(resolver.LOCATE_DELAY)
-    assert bench.asked() == [f"{PEER}/32", f"{PEER_RLOC}/32"]
-
-
-def test_an_answer_that_covers_an_rloc_spares_its_question():
-    bench = registered()
-    bench.node.resolver.locate(PEER, bench.now)
-    bench.node.resolver.covered(EidPrefix.parse("10.0.0.0/24"), bench.now)
-    bench.pass_time(1)
-    assert bench.asked() == []
-
-
 def test_a_punt_that_the_answer_overtook_asks_nothing():
     bench = registered()
     bench.know(PEER, PEER_RLOC)

@@ -47,21 +47,22 @@ def probe_ways(frames: Iterable[Frame], old: str, new: str) -> dict[int, tuple[s
     return ways
 
 
+def came_by(probe: Probe, ways: Mapping[int, tuple[str, int]], new: str, usable: int) -> bool:
+    """Whether a probe came by the new way.
+
+    One that the capture missed did if it came once that was usable: before, nothing can have.
+    """
+    return ways[probe.sequence][0] == new if probe.sequence in ways else probe.received >= usable
+
+
 def measure(
     probes: Iterable[Probe], ways: Mapping[int, tuple[str, int]], new: str, sent: int, left: int, usable: int
 ) -> Handover:
-    """The figures from what the phone received, of `sent` probes; LabError if none came one of the two ways.
-
-    A probe that the capture missed came by the new way if it came once that was usable: before, nothing can have.
-    """
+    """The figures from what the phone received, of `sent` probes; LabError if none came one of the two ways."""
     arrived: dict[int, Probe] = {}
     for probe in probes:
         arrived.setdefault(probe.sequence, probe)
-
-    def by_the_new(probe: Probe) -> bool:
-        return ways[probe.sequence][0] == new if probe.sequence in ways else probe.received >= usable
-
-    by_new = [probe for probe in arrived.values() if by_the_new(probe)]
+    by_new = [probe for probe in arrived.values() if came_by(probe, ways, new, usable)]
     new_numbers = {p.sequence for p in by_new}
     by_old = [p for p in arrived.values() if p.sequence not in new_numbers]
     if not by_new or not by_old:

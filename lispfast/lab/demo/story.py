@@ -12,7 +12,7 @@ from lispfast.lab import lispconf
 from lispfast.lab.capture import Capture, Frame
 from lispfast.lab.conditions import LabError, until
 from lispfast.lab.demo.figures import Figures
-from lispfast.lab.demo.handover import Handover, measure, probe_ways
+from lispfast.lab.demo.handover import Handover, came_by, measure, probe_ways
 from lispfast.lab.demo.internet import (
     EID_PREFIXES,
     LAN,
@@ -184,11 +184,12 @@ class Demo:
         handover = measure(probes, ways, LTE.router_end, sent, move.left, move.usable)
         figures.gap_ms, figures.lost, figures.lost_in_move = handover.gap_ms, handover.lost, handover.lost_in_move
         self._say(f"probe: {sent} sent, {handover.lost} lost, {handover.lost_in_move} of them in the move")
-        new_way = {number for number, (interface, _at) in ways.items() if interface == LTE.router_end}
         events = [event for node in (self._phone, self._laptop, self._ms) for event in node.log.read()]
         self.recording = Recording(
             samples=samples,
-            probes=[(p.received, (p.received - p.sent) / 1e6, p.sequence in new_way) for p in probes],
+            probes=[
+                (p.received, (p.received - p.sent) / 1e6, came_by(p, ways, LTE.router_end, move.usable)) for p in probes
+            ],
             handover=handover,
             moments=self._moments(move, events, frames, handover),
             bytes=figures.bytes,
